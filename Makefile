@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh Debian 12: `make run` (the main job) and `make test`.
+# What they fetch goes into .venv and .cache; both are ignored by git and may be deleted at any time.
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup rig run test check-style types imports unit live proofs bench clean
+
+PY := .venv/bin/python
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: ## the Python environment in .venv
+	@deploy/rig/setup
+
+rig: setup ## the real Asterisk and SIPp, in .cache
+	@deploy/rig/get-asterisk
+	@deploy/rig/get-tools
+
+run: rig ## a real Asterisk with sample calls routed by a sample CRM; ONCE=1 ends after the table
+	@exec $(PY) -m deploy.rig.demo $(if $(ONCE),--once)
+
+test: rig check-style types imports ## everything: style, types, imports, unit and live tests
+	@$(PY) -m pytest -q -n 2 --dist loadgroup tests
+
+check-style: setup
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: setup
+	@.venv/bin/mypy
+
+imports: setup
+	@.venv/bin/lint-imports
+
+unit: setup ## the tests that need no Asterisk
+	@$(PY) -m pytest -q -n 2 tests --ignore tests/live
+
+live: rig ## the tests on a real Asterisk
+	@$(PY) -m pytest -q tests/live
+
+proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls each)
+	@$(PY) -m pytest -q tests/live -m long
+
+bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
+	@$(PY) -m tests.bench.calls
+
+clean: ## everything that was fetched or made
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,137 @@
+"""Building a router process: every client is made here, once, and handed in.
+
+`run_router` keeps the links to all Asterisk servers, reads the workers' answers, writes decisions and follows
+the tenants' files until it is told to stop. Stopping is graceful: it takes no new calls, finishes those under
+way within their hold, and leaves the rest to the dialplan.
+"""
+
+import asyncio
+import gc
+import socket
+import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from router.ami.link import AmiLink
+from router.ami.seam import ServerNews
+from router.core.calls import Moment
+from router.core.decide import Limits
+from router.core.identities import RouterName
+from router.core.plans import Plans, Templates, TenantPlan
+from router.core.tenants import Tenant
+from router.engine.engine import Engine
+from router.engine.recorder import Recorder
+from router.settings.checking import tenant_check
+from router.settings.manifest_files import load_manifests
+from router.settings.model import Settings
+from router.settings.tenant_files import Changes, TenantFiles
+from router.store.redis_store import open_store
+from router.store.seams import Answers, Store
+
+log = structlog.get_logger(__name__)
+
+RECORDING_SECONDS = 2.0
+"""How long a stopping router may take to write its last decisions."""
+
+
+def current_moment() -> Moment:
+    return Moment(time.monotonic(), time.time())
+
+
+def router_name(settings: Settings) -> RouterName:
+    return settings.router.name or RouterName(socket.gethostname())
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        hold_seconds=settings.router.hold_seconds,
+        hold_margin_seconds=settings.router.hold_margin_seconds,
+        lookup_seconds=settings.router.lookup_seconds,
+        settle_seconds=settings.router.settle_seconds,
+    )
+
+
+def plan_of(tenant: Tenant, templates: Templates) -> TenantPlan:
+    return TenantPlan(tenant, templates, ZoneInfo(tenant.zone))
+
+
+async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
+    """Route calls until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
+    files = TenantFiles(folder, tenant_check(settings, load_manifests(folder)))
+    for problem in files.load_all().problems:
+        log.error("tenant.problem", problem=str(problem))
+    gc.freeze()  # ten thousand tenants stay: collecting garbage among them stops calls for 150 ms
+    plans = Plans(plan_of(tenant, settings.destinations) for tenant in files.tenants().values())
+    store = await open_store(settings.redis)
+    try:
+        router = _Router(settings, store, plans, files)
+        await router.run(stop)
+    finally:
+        await store.aclose()
+
+
+class _Router:
+    """The parts of one router process, and the tasks that keep them going."""
+
+    def __init__(self, settings: Settings, store: Store, plans: Plans, files: TenantFiles) -> None:
+        self._settings = settings
+        self._plans = plans
+        self._files = files
+        self._name = router_name(settings)
+        self._recorder = Recorder(store.decisions)
+        self._answers = store.answers(self._name)
+        self._links = {
+            server.name: AmiLink(server, settings.ami, self._on_news) for server in settings.asterisk
+        }
+        self._engine = Engine(
+            self._name,
+            self._links,
+            store.lookups,
+            self._recorder,
+            plans,
+            limits_of(settings),
+            current_moment,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        log.info("router.started", router=self._name, servers=list(self._links), tenants=len(self._plans))
+        tasks = [
+            asyncio.create_task(_read_answers(self._answers, self._engine), name="answers"),
+            asyncio.create_task(self._recorder.run(), name="recorder"),
+            asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
+            *(asyncio.create_task(link.run(), name=f"link {name}") for name, link in self._links.items()),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            # None of these ends by itself; one that does has failed, and so has the router.
+            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+            await self._engine.stop(self._settings.router.hold_seconds)
+            await self._recorder.finish(RECORDING_SECONDS)
+        finally:
+            for task in (*tasks, stopping):
+                task.cancel()
+            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        log.info("router.stopped", router=self._name)
+
+    def _on_news(self, news: ServerNews) -> None:
+        self._engine.on_news(news)
+
+    async def _on_changes(self, changes: Changes) -> None:
+        """New calls get the new plan; a call in progress keeps the one it started with."""
+        for tenant in (*changes.added, *changes.changed):
+            self._plans.put(plan_of(tenant, self._settings.destinations))
+            log.info("tenant.loaded", tenant=tenant.id)
+        for tenant_id in changes.removed:
+            self._plans.remove(tenant_id)
+            log.info("tenant.removed", tenant=tenant_id)
+        for problem in changes.problems:
+            log.error("tenant.problem", problem=str(problem))
+
+
+async def _read_answers(answers: Answers, engine: Engine) -> None:
+    async for token, answer in answers.read():
+        engine.on_answer(token, answer)

@@ -1,0 +1,49 @@
+"""What a connector asks of a tenant: the settings of an integration, and what the connector can tell.
+
+A manifest is data (`config/connectors/<connector>.toml`). The settings' checks, the web page's forms and the
+documentation are made from it. Keys that this version does not know are let through, so that a manifest may
+say more than is checked.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class SettingType(StrEnum):
+    TEXT = "text"
+    URL = "url"
+    SECRET = "secret"  # noqa: S105 (a kind of setting)
+    NUMBER = "number"
+    WHOLE = "whole"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    TABLE = "table"
+    """Names and texts, such as HTTP headers."""
+    LIST = "list"
+
+
+class Setting(Struct, frozen=True):
+    """One setting of an integration."""
+
+    name: str
+    type: SettingType = SettingType.TEXT
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """An RE2 expression that the whole text must match."""
+    default: Any = None
+    label: str = ""
+    help: str = ""
+
+
+class Manifest(Struct, frozen=True):
+    slug: str
+    settings: tuple[Setting, ...]
+    label: str = ""
+    modules: tuple[str, ...] = ()
+    """The CRM's modules that can be searched; empty: any name."""
+
+    def setting(self, name: str) -> Setting | None:
+        return next((setting for setting in self.settings if setting.name == name), None)

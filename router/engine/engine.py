@@ -1,0 +1,160 @@
+"""The engine of one router: where a call enters, and which inbox its news goes to.
+
+News from every Asterisk server and answers from every worker arrive here, in order, in one event loop. The
+engine finds the call's inbox, or opens one for a call that is parked. What is decided is decided in
+`router.core`; what is done is done in `router.engine.perform`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from secrets import token_hex
+
+import structlog
+
+from router.ami.seam import (
+    AsteriskLink,
+    CallNews,
+    LinkDown,
+    LinkUp,
+    ParkedList,
+    ServerNews,
+    ServerRestarted,
+)
+from router.core.calls import Call, CallState, Moment
+from router.core.decide import Limits, park
+from router.core.events import AsteriskEvent, CallParked, LookupAnswered
+from router.core.identities import RouterName, ServerName, Uniqueid
+from router.core.lookups import Answer, Asked, CacheState
+from router.core.plans import Plans
+from router.engine.inboxes import Inbox, InboxKey
+from router.engine.perform import Performance
+from router.engine.recorder import Recorder
+from router.store.seams import LookupQueue
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """All calls of one router. Every method but `stop` is called in the event loop and returns at once."""
+
+    def __init__(
+        self,
+        router: RouterName,
+        links: Mapping[ServerName, AsteriskLink],
+        queue: LookupQueue,
+        recorder: Recorder,
+        plans: Plans,
+        limits: Limits,
+        now: Callable[[], Moment],
+    ) -> None:
+        self._router = router
+        self._plans = plans
+        self._limits = limits
+        self._now = now
+        self._performance = Performance(router, links, queue, recorder)
+        self._inboxes: dict[InboxKey, Inbox] = {}
+        self._inboxes_by_token: dict[str, Inbox] = {}
+        self._link_numbers: dict[ServerName, int] = {}
+        self._life = token_hex(4)  # answers asked for by a former life of this router are not ours
+        self._tokens = 0
+        self._is_stopping = False
+
+    @property
+    def calls(self) -> list[Call]:
+        return [inbox.call for inbox in self._inboxes.values() if inbox.call is not None]
+
+    def on_news(self, news: ServerNews) -> None:
+        """Take news from a link, in the order in which Asterisk told it."""
+        match news:
+            case CallNews():
+                self._on_call_news((news.server, news.uniqueid), news.event)
+            case ParkedList():
+                self._on_parked_list(news.server, news.calls)
+            case LinkUp():
+                self._link_numbers[news.server] = self._link_numbers.get(news.server, 0) + 1
+                log.info("asterisk.connected", server=news.server, version=news.version)
+            case LinkDown():
+                # The calls stay: the dialplan has them, and the resync of the next connection tells who left.
+                log.warning("asterisk.disconnected", server=news.server, problem=news.problem)
+            case ServerRestarted():
+                self._vanish(news.server, lambda _inbox: True)
+                log.warning("asterisk.restarted", server=news.server)
+
+    def on_answer(self, token: str, answer: Answer) -> None:
+        """Take a worker's answer. One that nobody waits for any more serves the next call from the cache."""
+        base, _, parking = token.rpartition(".")
+        inbox = self._inboxes_by_token.get(base)
+        if inbox is not None and parking.isdecimal():
+            inbox.put(LookupAnswered(int(parking), Asked(CacheState.MISSING, answer)))
+
+    async def stop(self, seconds: float) -> None:
+        """Take no new calls and finish those under way, as far as the time allows.
+
+        The dialplan has the rest, and those that hear a greeting: when they are parked again, another router
+        takes them, or this one's next life.
+        """
+        self._is_stopping = True
+        try:
+            async with asyncio.timeout(seconds):
+                for inbox in list(self._inboxes.values()):
+                    await inbox.is_at_rest.wait()
+        except TimeoutError:
+            left = sum(not inbox.is_at_rest.is_set() for inbox in self._inboxes.values())
+            log.warning("engine.calls_left", calls=left)
+
+    def _on_call_news(self, key: InboxKey, event: AsteriskEvent) -> None:
+        inbox = self._inboxes.get(key)
+        if inbox is not None:
+            inbox.put(event)
+        elif isinstance(event, CallParked):
+            self._open(key, event)
+
+    def _open(self, key: InboxKey, event: CallParked) -> None:
+        if self._is_stopping:
+            return
+        self._tokens += 1
+        inbox = Inbox(
+            key=key,
+            token=f"{self._life}-{self._tokens}",
+            link_number=self._link_numbers.get(key[0], 0),
+            performer=self._performance,
+            limits=self._limits,
+            now=self._now,
+            on_ended=self._close,
+        )
+        self._inboxes[key] = inbox
+        self._inboxes_by_token[inbox.token] = inbox
+        plan = self._plans.plan(event.tenant)
+        try:
+            inbox.begin(park(event, plan, self._now(), self._limits, self._router))
+        except Exception:
+            # One tenant's configuration must not stop the news of the others; the dialplan has the caller.
+            log.exception("call.failed", server=key[0], uniqueid=key[1], tenant=event.tenant)
+            self._close(inbox)
+
+    def _close(self, inbox: Inbox) -> None:
+        self._inboxes.pop(inbox.key, None)
+        self._inboxes_by_token.pop(inbox.token, None)
+        for event in inbox.unread():
+            # A call that landed in an IVR may be parked again before its inbox saw the landing.
+            self._on_call_news(inbox.key, event)
+
+    def _on_parked_list(self, server: ServerName, parked: tuple[CallParked, ...]) -> None:
+        """Resync after a connection: take up what is parked, let go of what left while the link was down."""
+        listed: dict[Uniqueid, CallParked] = {event.uniqueid: event for event in parked}
+        number = self._link_numbers.get(server, 0)
+
+        def has_left(inbox: Inbox) -> bool:
+            is_asking = inbox.call is not None and inbox.call.state is CallState.ASKING
+            return inbox.link_number < number and inbox.key[1] not in listed and not is_asking
+
+        self._vanish(server, has_left)
+        for event in parked:
+            self._on_call_news((server, event.uniqueid), event)
+        if parked:
+            log.info("calls.resynced", server=server, calls=len(parked))
+
+    def _vanish(self, server: ServerName, is_meant: Callable[[Inbox], bool]) -> None:
+        for inbox in list(self._inboxes.values()):
+            if inbox.key[0] == server and is_meant(inbox):
+                inbox.vanish()

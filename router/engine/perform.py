@@ -1,0 +1,81 @@
+"""Doing what the core asks: over AMI, in the store, on the decision stream.
+
+Nothing here decides. Each action that has a result gives it back as the call's next event.
+"""
+
+from collections.abc import Mapping
+
+from router.ami.seam import AsteriskLink
+from router.core import actions, events
+from router.core.actions import Action
+from router.core.calls import Call
+from router.core.decisions import Decision
+from router.core.events import Event
+from router.core.identities import RouterName, ServerName
+from router.core.lookups import Waiter
+from router.engine.inboxes import Inbox
+from router.engine.recorder import Recorder
+from router.store.errors import StoreError
+from router.store.seams import LookupQueue
+
+
+class Performance:
+    """The hands of every inbox of one router."""
+
+    def __init__(
+        self,
+        router: RouterName,
+        links: Mapping[ServerName, AsteriskLink],
+        queue: LookupQueue,
+        recorder: Recorder,
+    ) -> None:
+        self._router = router
+        self._links = links
+        self._queue = queue
+        self._recorder = recorder
+
+    async def perform(self, inbox: Inbox, action: Action) -> Event | None:
+        call = inbox.call
+        if call is None or (inbox.is_void and not isinstance(action, actions.Report)):
+            return None
+        match action:
+            case actions.ArmFallback():
+                self._arm(call, action)
+            case actions.StartLookup():
+                return await self._ask(inbox, call, action)
+            case actions.Claim():
+                return await self._claim(call)
+            case actions.Move():
+                return await self._move(call, action)
+            case actions.Report():
+                self._report(call, action.decision)
+            case actions.StartTimer():
+                raise AssertionError("timers belong to the inbox")
+        return None
+
+    def _arm(self, call: Call, action: actions.ArmFallback) -> None:
+        variables = [("ROUTE_FALLBACK", str(action.fallback)), ("ROUTE_FALLBACK_OPTION", action.option)]
+        self._link(call).arm(call.parked.channel, variables)
+
+    async def _ask(self, inbox: Inbox, call: Call, action: actions.StartLookup) -> Event:
+        try:
+            asked = await self._queue.ask(action.job, Waiter(self._router, inbox.token_of(call.parking)))
+        except StoreError as error:
+            return events.LookupUnavailable(call.parking, str(error))
+        return events.LookupAnswered(call.parking, asked)
+
+    async def _claim(self, call: Call) -> Event:
+        answer = await self._link(call).claim(call.parked.channel, call.parking)
+        return events.ClaimAnswered(call.parking, answer.is_won, answer.problem)
+
+    async def _move(self, call: Call, action: actions.Move) -> Event:
+        answer = await self._link(call).move(
+            call.parked.channel, call.parking, action.variables, action.place
+        )
+        return events.MoveAnswered(call.parking, answer.is_accepted, answer.problem)
+
+    def _report(self, call: Call, decision: Decision) -> None:
+        self._recorder.put(decision, is_only_witness=call.won_claim)
+
+    def _link(self, call: Call) -> AsteriskLink:
+        return self._links[call.parked.server]

@@ -1,0 +1,105 @@
+"""Every setting, as one frozen struct that is read once, at start.
+
+The values and one line of why for each stand in `config/default.toml`; `router.settings.load` reads them.
+Durations are in seconds.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from router.core.destinations import DestinationKind
+from router.core.identities import RouterName, ServerName
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the settings file."""
+
+
+class AsteriskServer(Section, frozen=True):
+    """One Asterisk server and the AMI account on it."""
+
+    name: ServerName
+    host: str
+    port: Port
+    username: str
+    secret: str
+    """Resolved: a reference to the environment or a file has been followed."""
+    tls: bool = False
+    tls_ca_file: str = ""
+
+    def __repr__(self) -> str:
+        """Without the secret: settings end up in logs and tracebacks."""
+        return f"AsteriskServer({self.name!r}, {self.username!r} at {self.host}:{self.port})"
+
+
+class AmiSettings(Section, frozen=True):
+    connect_seconds: Seconds
+    login_seconds: Seconds
+    claim_seconds: Seconds
+    action_seconds: Seconds
+    ping_every_seconds: Seconds
+    ping_seconds: Seconds
+    pings_missed: Annotated[int, Meta(ge=1)]
+    reconnect_first_seconds: Seconds
+    reconnect_most_seconds: Seconds
+    refused_wait_seconds: Seconds
+    events_waiting: Annotated[int, Meta(ge=100)]
+    """Events of one server that may wait to be handled before the session is given up and resynced."""
+
+
+class RouterSettings(Section, frozen=True):
+    name: RouterName
+    """Empty: the host name."""
+    hold_seconds: Seconds
+    hold_margin_seconds: Seconds
+    lookup_seconds: Seconds
+    settle_seconds: Seconds
+
+
+class RedisSettings(Section, frozen=True):
+    url: str
+    """Empty: an embedded server is started."""
+    prefix: str
+    shards: Annotated[int, Meta(ge=0, le=256)]
+    """0: one on a single server or Sentinel, sixteen on Cluster."""
+    timeout_seconds: Seconds
+    connect_seconds: Seconds
+    embedded_folder: str
+    decisions_kept: Annotated[int, Meta(ge=100)]
+    jobs_kept: Annotated[int, Meta(ge=100)]
+
+
+class WorkerSettings(Section, frozen=True):
+    name: str
+    """Empty: the host name and process id."""
+    lookups: Annotated[int, Meta(ge=1)]
+    """In flight at the same time."""
+    attempt_seconds: Seconds
+    retry_first_seconds: Seconds
+    answer_bytes: Annotated[int, Meta(ge=1024)]
+    redirects: Annotated[int, Meta(ge=0, le=10)]
+    connections: Annotated[int, Meta(ge=1)]
+    connections_per_host: Annotated[int, Meta(ge=1)]
+    https_only: bool
+    reclaim_slack_seconds: Seconds
+
+
+class LogSettings(Section, frozen=True):
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "text"]
+
+
+class Settings(Section, frozen=True):
+    router: RouterSettings
+    ami: AmiSettings
+    asterisk: tuple[AsteriskServer, ...]
+    redis: RedisSettings
+    worker: WorkerSettings
+    destinations: dict[DestinationKind, str]
+    """Templates, `context,exten,priority` with `{option}` and `{tenant}`. A kind whose template is empty is
+    not offered: it is not in here."""
+    log: LogSettings

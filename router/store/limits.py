@@ -1,0 +1,42 @@
+"""The store's own limits, that no operator needs to turn, and the answer that a limit gives."""
+
+from router.core.lookups import Answer
+from router.core.rules import Outcome
+
+TAKE_WAIT_SECONDS = 1.5
+"""How long a worker waits for work before it looks around."""
+
+FLIGHT_SLACK_SECONDS = 2.0
+"""How long after its deadline a job may still be joined; after that the same question starts a new job, so
+that a job which died with its worker never blocks its key."""
+
+JOBS_IDLE_SECONDS = 86_400
+"""A tenant's queue that nobody has used for so long goes away."""
+
+ANSWERS_KEPT = 10_000
+"""A router's answers that may wait to be read; more than it can have calls."""
+
+ANSWERS_IDLE_SECONDS = 60
+"""A router that has not attended to its answers for so long is gone, and its stream with it."""
+
+ATTEND_EVERY_SECONDS = 0.5
+"""How soon a router notices that its stream of answers is lost."""
+
+SEEN_SECONDS = 600
+"""How long after a parking's end its other witnesses may come with it."""
+
+DELIVERIES_MOST = 3
+"""A job that was handed out more often than this is what ends its workers."""
+
+
+def overloaded_text(tenant: str, jobs_kept: int) -> str:
+    return f"tenant {tenant} has {jobs_kept} look-ups waiting already (redis.jobs_kept)"
+
+
+def poisoned_answer(deliveries: int) -> Answer:
+    problem = f"The look-up was started {deliveries - 1} times and its worker ended each time."
+    return Answer(Outcome.CRM_ERROR, problem=problem)
+
+
+def unreadable_answer() -> Answer:
+    return Answer(Outcome.CRM_ERROR, problem="The look-up's job could not be read by the worker.")

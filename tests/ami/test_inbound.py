@@ -1,0 +1,245 @@
+"""What Asterisk's messages mean: the fields of each event, and which messages are refused."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.ami.inbound import Heard, Unusable, hear, parked_row, unescape
+from router.ami.messages import AmiMessage, parse_message
+from router.core.events import (
+    AskedFor,
+    CallAsking,
+    CallDefaulted,
+    CallerHungUp,
+    CallParked,
+    CallTaken,
+    DefaultedWhy,
+)
+from router.core.identities import ChannelName, ServerName, TenantId, Uniqueid
+from tests.ami.scripted_server import channel_row, message, parked_event, user_event
+
+SERVER = ServerName("pbx-a")
+NOW = 1_700_000_000.0
+
+
+def read(raw: bytes) -> AmiMessage:
+    parsed = parse_message(raw.removesuffix(b"\r\n\r\n"))
+    assert parsed is not None
+    return parsed
+
+
+def heard(raw: bytes, now: float = NOW) -> Any:
+    result = hear(read(raw), SERVER, now)
+    assert isinstance(result, Heard), result
+    return result.event
+
+
+def refused(raw: bytes) -> str:
+    result = hear(read(raw), SERVER, NOW)
+    assert isinstance(result, Unusable), result
+    return result.reason
+
+
+def test_parked_carries_every_field() -> None:
+    raw = parked_event(
+        "pbx-a-1700000000.17",
+        Entry="support",
+        From="+33612345678",
+        Pres="prohib_not_screened",
+        N="2",
+        HoldMs="4500",
+        Digits="0042",
+        Asked="keyed",
+        CallerIDName="Zoé",
+    )
+
+    assert heard(raw) == CallParked(
+        server=SERVER,
+        channel=ChannelName("PJSIP/trunk-pbx-a-1700000000.17"),
+        uniqueid=Uniqueid("pbx-a-1700000000.17"),
+        linkedid=Uniqueid("pbx-a-1700000000.17"),
+        tenant=TenantId("acme"),
+        did="33180000000",
+        entry="support",
+        caller_number="+33612345678",
+        presentation="prohib_not_screened",
+        caller_name="Zoé",
+        parking=2,
+        hold_seconds=4.5,
+        digits="0042",
+        asked=AskedFor.KEYED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "event"),
+    [
+        ("RouteAsking", {"N": "3"}, CallAsking(3)),
+        ("RouteTaken", {"N": "1", "To": "route-queue/gold/1"}, CallTaken(1, "route-queue/gold/1")),
+        ("RouteGone", {"N": "1", "Where": "parked"}, CallerHungUp(1)),
+        (
+            "RouteDefaulted",
+            {"N": "1", "Claim": "2", "Why": "grace", "To": "last-resort"},
+            CallDefaulted(1, DefaultedWhy.GRACE, "last-resort"),
+        ),
+    ],
+)
+def test_other_events_say_what_happened(name: str, fields: dict[str, str], event: object) -> None:
+    assert heard(user_event(name, "1.1", **fields)) == event
+
+
+@pytest.mark.parametrize("why", list(DefaultedWhy))
+def test_every_reason_of_the_dialplan_is_known(why: DefaultedWhy) -> None:
+    raw = user_event("RouteDefaulted", "1.1", N="1", Claim="1", Why=why.value, To="last-resort")
+
+    assert heard(raw).why is why
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        message({"Event": "Hangup", "UserEvent": "RouteParked"}),
+        message({"Response": "Success"}),
+        user_event("QueueThing", "1.1"),
+        user_event("routeparked", "1.1"),
+    ],
+)
+def test_messages_of_others_are_none_of_ours(raw: bytes) -> None:
+    assert hear(read(raw), SERVER, NOW) is None
+
+
+@pytest.mark.parametrize("version", ["0", "2", "", "1.0"])
+def test_other_versions_of_the_protocol_are_refused(version: str) -> None:
+    raw = parked_event("1.1").replace(b"\r\nV: 1\r\n", f"\r\nV: {version}\r\n".encode())
+
+    assert refused(raw) == "V is not 1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Tenant", ""),
+        ("Tenant", "Acme"),
+        ("Tenant", "a" * 41),
+        ("Tenant", "rival\nx"),
+        ("Did", "33 18"),
+        ("Did", "1" * 41),
+        ("Entry", "a b"),
+        ("From", "<script>"),
+        ("From", "3" * 41),
+        ("Pres", "Allowed"),
+        ("N", "0"),
+        ("N", "-1"),
+        ("N", "1.5"),
+        ("N", "१"),
+        ("N", ""),
+        ("HoldMs", "6s"),
+        ("HoldMs", "1" * 7),
+        ("Digits", "12*"),
+        ("Asked", "maybe"),
+        ("Channel", ""),
+    ],
+)
+def test_malformed_fields_are_refused_by_name(field: str, value: str) -> None:
+    assert refused(parked_event("1.1", **{field: value})) == f"{field.lower()} is malformed"
+
+
+def test_unknown_reason_of_a_default_is_refused() -> None:
+    raw = user_event("RouteDefaulted", "1.1", N="1", Claim="1", Why="boredom", To="last-resort")
+
+    assert refused(raw) == "why is malformed"
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "hold_seconds"),
+    [
+        ("1699999998.0", 4.0),  # two seconds on its way
+        ("1699999990.0", 0.0),  # later than its hold
+        ("1700000001.0", 6.0),  # from the future: our measure is a little off
+        ("1699996400.0", 6.0),  # an hour old: Asterisk's clock was set
+        ("nonsense", 6.0),
+    ],
+)
+def test_time_spent_on_the_way_is_not_left_of_the_hold(timestamp: str, hold_seconds: float) -> None:
+    assert heard(parked_event("1.1", Timestamp=timestamp)).hold_seconds == hold_seconds
+
+
+def test_name_that_asterisk_does_not_know_is_empty() -> None:
+    assert heard(parked_event("1.1", CallerIDName="<unknown>")).caller_name == ""
+
+
+@pytest.mark.parametrize(
+    ("escaped", "name"),
+    [
+        (r"Bob \"the\" Builder", 'Bob "the" Builder'),
+        (r"a\\b", r"a\b"),
+        (r"a\\nb", r"a\nb"),
+        (r"a\r\nTenant: rival", "a\r\nTenant: rival"),
+        (r"it\'s \?", "it's ?"),
+        ("lonely\\", "lonely\\"),
+        (r"\q", r"\q"),
+    ],
+)
+def test_names_are_unescaped(escaped: str, name: str) -> None:
+    assert heard(parked_event("1.1", CallerIDName=escaped)).caller_name == name
+
+
+@given(st.text())
+def test_unescape_undoes_asterisks_escape(text: str) -> None:
+    marks = {"\\": "\\", '"': '"', "'": "'", "?": "?"}
+    marks |= {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
+    escaped = "".join("\\" + marks[sign] if sign in marks else sign for sign in text)
+
+    assert unescape(escaped) == text
+
+
+@given(st.dictionaries(st.sampled_from(["v", "n", "tenant", "channel", "holdms", "uniqueid"]), st.text()))
+def test_hearing_never_raises(fields: dict[str, str]) -> None:
+    named = {"event": "UserEvent", "userevent": "RouteParked", **fields}
+
+    assert isinstance(hear(AmiMessage(named, {}), SERVER, NOW), Unusable)
+
+
+# Rows of CoreShowChannels
+
+
+def row(headers: list[tuple[str, str]], now: float = NOW) -> CallParked | Unusable | None:
+    return parked_row(read(message(headers)), SERVER, now)
+
+
+def test_row_is_a_parked_call_with_the_time_left() -> None:
+    call = row(channel_row("1.1", int(NOW) + 4, ROUTE_N="2", ROUTE_DIGITS="42", ROUTE_ASKED="keyed"))
+
+    assert isinstance(call, CallParked)
+    assert (call.parking, call.digits, call.asked) == (2, "42", AskedFor.KEYED)
+    assert (call.tenant, call.caller_number, call.caller_name) == ("acme", "33612345678", "Ada")
+    assert call.hold_seconds == 4.0
+    assert call.is_resynced
+
+
+@pytest.mark.parametrize(("ahead", "left"), [(-100, 0.0), (0, 0.0), (6, 6.0), (3600, 6.0)])
+def test_time_left_is_between_nothing_and_the_hold(ahead: int, left: float) -> None:
+    call = row(channel_row("1.1", int(NOW) + ahead))
+
+    assert isinstance(call, CallParked)
+    assert call.hold_seconds == left
+
+
+@pytest.mark.parametrize("header", ["Context", "Application"])
+def test_row_elsewhere_is_not_ours(header: str) -> None:
+    elsewhere = [(n, "other" if n == header else v) for n, v in channel_row("1.1", int(NOW))]
+
+    assert row(elsewhere) is None
+
+
+@pytest.mark.parametrize("lacking", ["ROUTE_TENANT", "ROUTE_FROM", "ROUTE_DEADLINE", "ROUTE_HOLD_MS"])
+def test_row_without_a_channelvar_names_it(lacking: str) -> None:
+    headers = [(n, v) for n, v in channel_row("1.1", int(NOW)) if not v.startswith(f"{lacking}=")]
+
+    assert row(headers) == Unusable(f"channelvars in manager.conf lacks {lacking}")
+
+
+def test_row_with_a_malformed_variable_is_refused() -> None:
+    assert row(channel_row("1.1", int(NOW), ROUTE_TENANT="Not Ours")) == Unusable("tenant is malformed")

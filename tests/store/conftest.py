@@ -1,0 +1,60 @@
+"""The store in each of its forms, held to the same suite."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from router.store.memory import MemoryStore
+from router.store.redis_store import RedisStore
+from tests.store.rigs import MemoryRig, RedisRig, Rig
+from tests.store.servers import SERVERS, Server, running_cluster, running_server, settings_for
+
+FORMS = ("memory", *SERVERS, "cluster")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Servers"]:
+    with ExitStack() as stack:
+        yield Servers(stack, tmp_path_factory.mktemp("servers"))
+
+
+class Servers:
+    """One server of each form for the whole run, started when it is first needed."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._running: dict[str, tuple[str, list[Server]]] = {}
+
+    def of(self, form: str) -> tuple[str, list[Server]]:
+        if form not in self._running:
+            if form == "cluster":
+                self._running[form] = self._stack.enter_context(running_cluster(self._folder / form))
+            else:
+                server = self._stack.enter_context(running_server(self._folder / form, SERVERS[form]))
+                self._running[form] = server.url, [server]
+        return self._running[form]
+
+
+@pytest.fixture(params=FORMS)
+async def rig(request: pytest.FixtureRequest, servers: Servers) -> AsyncIterator[Rig]:
+    if request.param == "memory":
+        memory = MemoryStore(jobs_kept=100)
+        yield MemoryRig(memory)
+        await memory.aclose()
+        return
+    url, running = servers.of(request.param)
+    for server in running:
+        server.say(b"FLUSHALL\r\n")
+    store = RedisStore(settings_for(url, jobs_kept=100))
+    yield RedisRig(store, running)
+    await store.aclose()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """A server of the test's own, to be mistreated."""
+    with running_server(tmp_path) as running:
+        yield running

