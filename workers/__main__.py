@@ -11,10 +11,10 @@ import uvloop
 
 from router.settings.errors import ConfigurationError
 from router.settings.load import load_settings
+from router.settings.logs import configure_logs
 from router.settings.model import Settings
 from router.store.errors import StoreMisconfigured
 from workers.app import run_worker
-from workers.logs import configure_logs
 
 WRONG_CONFIGURATION = 2
 """`crmroute run` does not start a worker again that ends with it: nothing but a person can mend that."""

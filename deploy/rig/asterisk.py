@@ -109,7 +109,8 @@ class RunningAsterisk:
     dialplan                       extra text after the shipped dialplan: contexts of a test's own
     files                          extra or replaced configuration files, by name, such as {"pjsip.conf": ...}
     pjsip, queues                  text added to pjsip.conf and queues.conf
-    verbose                        level of the full log: 2 is cheap, 5 shows every dialplan step
+    verbose                        level of the full log: 2 is cheap, 5 shows every dialplan step; 0 and 1 leave
+                                   the ledger out, for a benchmark
     ami_secret                     of the accounts router-a, router-b and rig; random when not given
     """
 
@@ -346,6 +347,8 @@ class RunningAsterisk:
         )
         level = f"error,verbose({self._verbose})"
         files["logger.conf"] = files["logger.conf"].replace("error,verbose(2)", level)
+        if self._verbose < 2:
+            files["logger.conf"] = files["logger.conf"].replace("ledger = verbose(2)", "")
         files["musiconhold.conf"] = files["musiconhold.conf"].replace("MUSIC", f"{self._inside}/lib/moh")
         files["extensions.conf"] = files["extensions.conf"] + self._dialplan
         for name, text in self._added.items():

@@ -63,7 +63,7 @@ def router(*, invocation: Invoked) -> ExitCode:
     """Run a router: it decides calls and moves them."""
     from router.app import run_router
     from router.cli.configuration import read_settings
-    from router.cli.logs import configure_logs
+    from router.settings.logs import configure_logs
 
     settings = read_settings(invocation.config, with_asterisk=True)
     configure_logs(settings.log)
@@ -235,7 +235,7 @@ def launch(
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    from router.cli.logs import QUIET, configure_logs
+    from router.settings.logs import QUIET, configure_logs
 
     _write_anything()
     configure_logs(QUIET)

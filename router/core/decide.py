@@ -152,13 +152,19 @@ def _choose_at_once(call: Call, plan: RulePlan) -> Choice | None:
             return choose_by_ruling(plan, ruling, ruling.target)
     if _lacks_digits(call, greeting):
         return choose(plan, Outcome.NO_DIGITS, None, call.facts)
-    if not call.parked.digits and call.caller.kind in (CallerKind.WITHHELD, CallerKind.UNUSABLE):
+    is_nameless = call.caller.kind in (CallerKind.WITHHELD, CallerKind.UNUSABLE)
+    if is_nameless and not _asks_by_digits(call, plan):
         return choose(plan, Outcome.WITHHELD, None, call.facts)
     if not plan.needs_lookup:
         return choose(plan, Outcome.NO_LOOKUP, None, call.facts)
     if plan.integration is None:
         return choose_without_integration(plan, call.facts)
     return None
+
+
+def _asks_by_digits(call: Call, plan: RulePlan) -> bool:
+    """Only a rule with a greeting sends digits; another's caller may have keyed some in an earlier menu."""
+    return bool(call.parked.digits) and plan.sends_digits
 
 
 def _lacks_digits(call: Call, greeting: Greeting | None) -> bool:
@@ -172,7 +178,7 @@ def lookup_job(call: Call, plan: RulePlan, limits: Limits) -> LookupJob:
     tenant_plan, integration, rule = call.tenant_plan, plan.integration, plan.rule
     if tenant_plan is None or integration is None or rule is None or rule.source is None:
         raise ValueError("this rule asks nothing")
-    by, subject = _subject(call)
+    by, subject = _subject(call, plan)
     key = LookupKey(
         tenant=tenant_plan.id,
         integration=integration.name,
@@ -198,8 +204,8 @@ def lookup_job(call: Call, plan: RulePlan, limits: Limits) -> LookupJob:
     )
 
 
-def _subject(call: Call) -> tuple[AskedBy, str]:
-    if call.parked.digits:
+def _subject(call: Call, plan: RulePlan) -> tuple[AskedBy, str]:
+    if _asks_by_digits(call, plan):
         return AskedBy.DIGITS, call.parked.digits
     return AskedBy.NUMBER, call.caller.e164 or call.caller.received
 

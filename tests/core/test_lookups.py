@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from router.core.actions import StartLookup
 from router.core.events import AskedFor, CallParked
 from router.core.identities import RuleName, Uniqueid
-from router.core.lookups import Answer, LookupJob, LookupKey, plain_value
+from router.core.lookups import Answer, AskedBy, LookupJob, LookupKey, plain_value
 from router.core.plans import TenantPlan
 from router.core.rules import Credentials, Greeting, Outcome, Source
 from router.core.tenants import CacheAges, Number
@@ -210,3 +210,9 @@ def test_any_value_of_a_crm_can_be_packed(raw: Any) -> None:
     packed = msgspec.msgpack.encode(plain_value(raw))
 
     assert len(packed) < 1_000_000
+
+
+def test_digits_of_an_earlier_menu_are_not_asked_by_where_the_rule_has_no_greeting() -> None:
+    key = question(plan(), parked(digits="4711", asked=AskedFor.KEYED)).key
+
+    assert (key.by, key.subject) == (AskedBy.NUMBER, "+41791234567")

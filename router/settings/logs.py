@@ -1,6 +1,6 @@
-"""Where logs go: to standard error, in the format and from the level of the settings.
+"""Where a process's logs go: standard error, in the settings' format, from the settings' level.
 
-For a command that prints results only errors are shown, so that its output is the answer and nothing else.
+httpx logs every request's address at `info`, secrets included; it is kept quiet whatever the level.
 """
 
 import logging
@@ -12,13 +12,15 @@ from structlog.typing import Processor
 from router.settings.model import LogSettings
 
 QUIET = LogSettings(level="error", format="text")
+"""For a command that prints results: its output is the answer and nothing else."""
+
+LOUD_LIBRARIES = ("httpx", "httpcore", "aiohttp", "asyncio")
 
 
 def configure_logs(settings: LogSettings) -> None:
     level = logging.getLevelNamesMapping().get(settings.level.upper(), logging.INFO)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_last_steps(settings.format),
@@ -27,9 +29,13 @@ def configure_logs(settings: LogSettings) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    for name in LOUD_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _last_steps(format_: str) -> list[Processor]:
     if format_ == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # Without the local variables that the console's own tracebacks show: secrets stand among them.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
