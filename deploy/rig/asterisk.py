@@ -109,7 +109,7 @@ class RunningAsterisk:
     dialplan                       extra text after the shipped dialplan: contexts of a test's own
     files                          extra or replaced configuration files, by name, such as {"pjsip.conf": ...}
     pjsip, queues                  text added to pjsip.conf and queues.conf
-    verbose                        level of the full log: 2 is cheap, 5 shows every dialplan step; 0 and 1 leave
+    verbose                        level of the full log: 2 is cheap, 5 shows every step; 0 and 1 leave
                                    the ledger out, for a benchmark
     ami_secret                     of the accounts router-a, router-b and rig; random when not given
     """

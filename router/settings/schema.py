@@ -62,6 +62,9 @@ def _schema_of(type_: type, title: str) -> dict[str, Any]:
     (root,), components = msgspec.json.schema_components([type_], ref_template="#/definitions/{name}")
     for component in _structs(type_):
         _describe(components[component.__name__], component)
+    for definition in components.values():
+        if "description" in definition:  # from 3.13 on Python takes a docstring's indent away by itself
+            definition["description"] = inspect.cleandoc(definition["description"])
     return {"$schema": DIALECT, "title": title, "allOf": [root], "definitions": components}
 
 
