@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis judges what comes out, never how long it took; logs go where they belong."""
+"""What all tests share: hypothesis judges what comes out, never how long it took; each has logs of its own."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,6 @@ settings.load_profile("crmroute")
 
 @pytest.fixture(autouse=True)
 def logs_of_this_test() -> Iterator[None]:
-    """A command that sets the logs up writes to the standard error of its own test, which is closed after it."""
+    """A command that sets the logs up writes to its own test's standard error, which is closed after it."""
     yield
     structlog.reset_defaults()
