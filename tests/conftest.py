@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis judges what comes out, never how long it took; each has logs of its own."""
+"""What all tests share: hypothesis judges what comes out, never how long it took; each has its own logs."""
 
 from collections.abc import Iterator
 

@@ -158,7 +158,10 @@ def match(placed: list[PlacedCase], site: Site, asterisk: RunningAsterisk) -> No
     """Give each case its decision and its landing in Asterisk's ledger."""
 
     def all_decided() -> bool:
-        decisions = site.ask("calls", "--limit", str(len(placed) * 3))
+        # The store remembers former runs; Asterisk's ledger begins with this one.
+        uniqueids = {line.uniqueid for line in asterisk.ledger()}
+        latest = site.ask("calls", "--limit", str(len(placed) * 5))
+        decisions = [decision for decision in latest if decision["call_id"] in uniqueids]
         for one in placed:
             # A call through a menu was parked and decided several times: the last counts.
             own = [found for found in decisions if _is_of(found, one.case)]

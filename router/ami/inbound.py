@@ -4,7 +4,8 @@ Every field is checked against what `route-hold` can have sent (docs/channel-pro
 dialplan cleans them too: a dialplan is edited by hand, and a caller may try to write headers. A message that
 does not fit gives an `Unusable` with its reason, and the dialplan takes that call to its default.
 
-Asterisk C-escapes `CallerIDName` and the values of `ChanVariable`; other values come as they are.
+A listed channel tells where it is and whose it is; what its call is about stands in its variable ROUTE_STATE,
+which is asked for. Asterisk C-escapes `CallerIDName`; other values come as they are.
 """
 
 import re
@@ -55,19 +56,9 @@ _FIELDS = {
     "to": re.compile(r"[0-9A-Za-z_.@+*#/-]{1,250}"),
 }
 
-# Of a listed channel: the field's name, and the variable of `channelvars` that holds it.
-_LISTED_VARIABLES = {
-    "tenant": "ROUTE_TENANT",
-    "did": "ROUTE_DID",
-    "entry": "ROUTE_ENTRY",
-    "from": "ROUTE_FROM",
-    "pres": "ROUTE_PRES",
-    "n": "ROUTE_N",
-    "deadline": "ROUTE_DEADLINE",
-    "holdms": "ROUTE_HOLD_MS",
-    "digits": "ROUTE_DIGITS",
-    "asked": "ROUTE_ASKED",
-}
+# The parts of ROUTE_STATE, in their order. None of their patterns has the sign that joins them.
+_STATE_PARTS = ("tenant", "did", "entry", "from", "pres", "n", "deadline", "holdms", "digits", "asked")
+_STATE_JOINT = "|"
 
 
 class Heard(Struct, frozen=True):
@@ -104,15 +95,24 @@ def hear(message: AmiMessage, server: ServerName, asterisk_now: float) -> Heard 
         return Unusable(str(error))
 
 
-def parked_row(message: AmiMessage, server: ServerName, asterisk_now: float) -> CallParked | Unusable | None:
-    """A row of CoreShowChannels; None when this channel does not wait for us."""
-    if message.get("context") != HOLDING_CONTEXT or message.get("application") != HOLDING_APPLICATION:
+def waiting_channel(row: AmiMessage) -> ChannelName | Unusable | None:
+    """Whom to ask for ROUTE_STATE, by a row of CoreShowChannels; None when it does not wait for us."""
+    if row.get("context") != HOLDING_CONTEXT or row.get("application") != HOLDING_APPLICATION:
         return None
-    fields = dict(message.headers)
-    for field, variable in _LISTED_VARIABLES.items():
-        if variable not in message.variables:
-            return Unusable(f"channelvars in manager.conf lacks {variable}")
-        fields[field] = unescape(message.variables[variable])
+    try:
+        return ChannelName(_field(row.headers, "channel"))
+    except _Misfit as error:
+        return Unusable(str(error))
+
+
+def listed_call(
+    row: AmiMessage, state: str, server: ServerName, asterisk_now: float
+) -> CallParked | Unusable:
+    """A row of CoreShowChannels that waits for us, and its ROUTE_STATE."""
+    parts = state.split(_STATE_JOINT)
+    if len(parts) != len(_STATE_PARTS):
+        return Unusable(f"ROUTE_STATE has {len(parts)} parts instead of {len(_STATE_PARTS)}")
+    fields = dict(row.headers) | dict(zip(_STATE_PARTS, parts, strict=True))
     try:
         hold = int(_field(fields, "holdms")) / 1000
         remaining = int(_field(fields, "deadline")) - asterisk_now

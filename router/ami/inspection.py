@@ -5,8 +5,7 @@ asked of Asterisk itself (`ListCommands` lists the actions that the account is a
 that allow it), so no forbidden action is ever tried. The calls' own sessions are the business of
 `router.ami.link`.
 
-What AMI cannot tell: whether the account has `read = user`, which only a call proves; and `channelvars`,
-which show only on a channel that is up.
+What AMI cannot tell: whether the account has `read = user`, which only a call proves.
 """
 
 import asyncio
@@ -56,14 +55,6 @@ class Step(Struct, frozen=True):
     priority: int
     application: str
     data: str
-
-
-class Channel(Struct, frozen=True):
-    """A channel that is up: where it is, and the names of its `channelvars`."""
-
-    name: str
-    context: str
-    variables: frozenset[str]
 
 
 def first(headers: Headers, name: str) -> str:
@@ -136,10 +127,6 @@ class Inspection:
         asked = list(places)
         values = await asyncio.gather(*(self.evaluate(f"DIALPLAN_EXISTS({place})") for place in asked))
         return [place for place, value in zip(asked, values, strict=True) if value == "0"]
-
-    async def channels(self) -> list[Channel]:
-        reply = await self.ask("CoreShowChannels")
-        return [_channel(event) for event in reply.events]
 
     async def ask(self, action: str, **fields: str) -> Reply:
         """Send an action and wait for its reply and its list. Raises AnswerMissing, LinkLost."""
@@ -249,8 +236,3 @@ def _step(event: Headers) -> Step:
         first(event, "Application"),
         first(event, "AppData"),
     )
-
-
-def _channel(event: Headers) -> Channel:
-    named = (variable.partition("=")[0] for variable in event.get("ChanVariable", ()))
-    return Channel(first(event, "Channel"), first(event, "Context"), frozenset(named))

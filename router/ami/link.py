@@ -4,7 +4,8 @@ Each connection is a `Session` of its own, and so is everything that was promise
 connection is worth nothing on the next, and nothing is sent twice. What follows a new connection:
 
     LinkUp -> (ServerRestarted) -> news of calls as it comes
-                                   and, beside it, the list of channels -> ParkedList
+                                   and, beside it, the list of channels, and of each
+                                   that waits its ROUTE_STATE -> ParkedList
     Ping every now and then ...................................... any end -> LinkDown -> pause -> again
 
 A claim waits until the list is through, because Asterisk answers one action at a time; when that takes longer
@@ -46,6 +47,12 @@ log = structlog.get_logger(__name__)
 
 NO_LINK = "there is no connection to Asterisk"
 NOT_CLAIMED = "no claim was won on this connection a moment ago"
+STATE_MISSING_MEND = (
+    "the dialplan's crmroute.conf is older than this router: replace it, then dialplan reload"
+)
+
+STATES_AT_ONCE = 100
+"""Channels asked for their ROUTE_STATE in one write."""
 
 
 class Counts(Struct):
@@ -182,6 +189,8 @@ class AmiLink:
         listing = outbound.action("CoreShowChannels")
         try:
             head, *rows = await session.ask_list(listing, self._ami.action_seconds)
+            waiting = [(row, channel) for row in rows if (channel := self._waiting_channel(row)) is not None]
+            answers = await self._ask_states(session, [channel for _, channel in waiting])
         except LinkFailed as error:
             session.end(str(error))
             return
@@ -190,11 +199,31 @@ class AmiLink:
             resync.close()
             log.error("ami.list_refused", server=self.name, problem=head.get("message"))
             return
-        parked = [call for row in rows if (call := self._read_row(row)) is not None]
+        # A channel that answers an error or nothing has left.
+        states = [answer.get("value") if answer.is_success else "" for answer in answers]
+        if not any(states) and any(answer.is_success for answer in answers):
+            log.error("ami.state_missing", server=self.name, channels=len(waiting), mend=STATE_MISSING_MEND)
+        told = [(row, state) for (row, _), state in zip(waiting, states, strict=True) if state]
+        parked = [call for row, state in told if (call := self._listed_call(row, state)) is not None]
         self._tell(ParkedList(self.name, resync.merge(parked)))
 
-    def _read_row(self, row: AmiMessage) -> CallParked | None:
-        call = inbound.parked_row(row, self.name, self._clock.now())
+    async def _ask_states(self, session: Session, channels: Sequence[ChannelName]) -> list[AmiMessage]:
+        """One answer for each channel, in order. Raises AnswerMissing, LinkLost."""
+        answers: list[AmiMessage] = []
+        for begin in range(0, len(channels), STATES_AT_ONCE):
+            asked = [outbound.ask_state(channel) for channel in channels[begin : begin + STATES_AT_ONCE]]
+            answers += await session.ask_together(asked, self._ami.action_seconds)
+        return answers
+
+    def _waiting_channel(self, row: AmiMessage) -> ChannelName | None:
+        channel = inbound.waiting_channel(row)
+        if isinstance(channel, inbound.Unusable):
+            self._refuse(row, channel)
+            return None
+        return channel
+
+    def _listed_call(self, row: AmiMessage, state: str) -> CallParked | None:
+        call = inbound.listed_call(row, state, self.name, self._clock.now())
         if isinstance(call, inbound.Unusable):
             self._refuse(row, call)
             return None

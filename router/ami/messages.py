@@ -18,9 +18,8 @@ MOST_MESSAGE_BYTES = 256 * 1024
 _MOST_GREETING_BYTES = 200
 
 _END = b"\r\n\r\n"
-_VARIABLE = "chanvariable"
 
-# What we decide by, in lower case. `ChanVariable` repeats by nature; each of its names may stand once.
+# What we decide by, in lower case.
 TRUSTED_HEADERS = frozenset(
     (
         *("event", "response", "actionid", "message", "value", "eventlist", "timestamp"),
@@ -36,8 +35,6 @@ class AmiMessage(Struct, frozen=True):
     """Headers by their names in lower case, the first of each."""
 
     headers: Mapping[str, str]
-    variables: Mapping[str, str]
-    """`ChanVariable`, C-escaped as Asterisk sends it."""
     repeated: str = ""
     """A header we decide by that stands twice; empty when the message may be believed."""
 
@@ -53,20 +50,13 @@ class AmiMessage(Struct, frozen=True):
 def parse_message(raw: bytes) -> AmiMessage | None:
     """One message without its empty line; None when it is neither an event nor a response."""
     headers: dict[str, str] = {}
-    variables: dict[str, str] = {}
     repeated = ""
     for line in raw.decode("utf-8", "replace").split("\r\n"):
         name, colon, value = line.partition(":")
         if not colon:
             continue
         name, value = name.strip().lower(), value.strip(" ")
-        if name == _VARIABLE or name.startswith(_VARIABLE + "("):
-            variable, _, text = value.partition("=")
-            if variable not in variables:
-                variables[variable] = text
-            elif variable.startswith("ROUTE_"):
-                repeated = f"ChanVariable {variable}"
-        elif name not in headers:
+        if name not in headers:
             headers[name] = value
         elif name in TRUSTED_HEADERS:
             repeated = name
@@ -74,7 +64,7 @@ def parse_message(raw: bytes) -> AmiMessage | None:
         return None
     if "event" in headers and "response" in headers:
         repeated = "response"  # Asterisk writes one of the two
-    return AmiMessage(headers, variables, repeated)
+    return AmiMessage(headers, repeated)
 
 
 class MessageSplitter:

@@ -65,6 +65,11 @@ def claim(channel: ChannelName, parking: int) -> ActionHeaders:
     return action("Getvar", [("Channel", _channel(channel)), ("Variable", variable)])
 
 
+def ask_state(channel: ChannelName) -> ActionHeaders:
+    """What is parked on this channel, as `route-hold` wrote it down."""
+    return action("Getvar", [("Channel", _channel(channel)), ("Variable", "ROUTE_STATE")])
+
+
 def set_variable(channel: ChannelName, name: str, value: str) -> ActionHeaders:
     if not _VARIABLE_NAME.fullmatch(name):
         raise UnsafeAction(f"{name!r} cannot be a channel variable of ours")

@@ -1,6 +1,7 @@
 """Laying events over a list: which calls wait, when a list and news of calls arrive together. Pure.
 
-The list of channels is one moment of Asterisk's; events before and after it may be told on either side of it.
+The list of channels is one moment of Asterisk's, what each of them holds is another a little later; events
+before and after them may be told on either side.
 What an event said of a call is newer than, or the same as, what the list says, so the events win.
 """
 

@@ -36,6 +36,9 @@ from router.settings.model import AmiSettings, AsteriskServer
 BATCH = 200
 """Events handed on between two looks at everything else that the process has to do."""
 
+NO_ANSWER = AmiMessage({"message": "no answer"})
+"""Stands where an answer was not believed, so that the others keep their places."""
+
 
 class Boot(Struct, frozen=True):
     """What tells one life of an Asterisk from the next."""
@@ -64,7 +67,7 @@ class Session:
         self.warning = ""
         self.boot = Boot()
         self.has_listed = asyncio.Event()
-        """Set when the long list of a resync no longer stands before every other answer."""
+        """Set when the long answers of a resync no longer stand before every other answer."""
         self.messages_dropped = 0
         self._ami = ami
         self._greeted = asyncio.Event()
@@ -96,7 +99,7 @@ class Session:
     async def ask_together(self, actions: Sequence[ActionHeaders], seconds: float) -> list[AmiMessage]:
         """Send together and wait for the last one's answer, which comes after the others'.
 
-        Raises AnswerMissing, LinkLost.
+        One answer for each action, in order; `NO_ANSWER` is no success. Raises AnswerMissing, LinkLost.
         """
         made = self.protocol.send_together(actions)
         try:
@@ -106,9 +109,9 @@ class Session:
             name = actions[-1]["Action"]
             raise AnswerMissing(f"Asterisk did not answer {name} in {seconds:g} s") from error
         finally:
-            answers = [_answer_of(action) for action in made]
+            answers = [_answer_of(action) or NO_ANSWER for action in made]
             self._forget(made)
-        return [answer for answer in answers if answer is not None]
+        return answers
 
     async def ask_list(self, headers: ActionHeaders, silence_seconds: float) -> list[AmiMessage]:
         """The answer and the events that follow it; a long list may take its time, but not be silent.

@@ -1,7 +1,7 @@
 """An AMI server that does as a test tells it: real sockets on loopback, no Asterisk behind them.
 
 Left alone it behaves: it greets, lets the account in, says FullyBooted, counts claims, accepts variables and
-Redirects, and lists the rows it was given. All it received, over all connections, stands in `received`.
+Redirects, and lists the calls it was given. All it received, over all connections, stands in `received`.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from tests.ami.watching import Watch
 Headers = Mapping[str, str]
 
 LOGGED_IN = "Authentication accepted"
+STATE = "Getvar of ROUTE_STATE"
 UNESCAPED_ROW = {
     "ChannelState": "4",
     "ChannelStateDesc": "Ring",
@@ -67,28 +68,34 @@ def parked_event(uniqueid: str, **fields: str) -> bytes:
     return user_event("RouteParked", uniqueid, **(ours | fields))
 
 
-def channel_row(uniqueid: str, deadline: int, **variables: str) -> list[tuple[str, str]]:
-    """A row of CoreShowChannels; other headers are replaced by appending to it."""
-    ours = {
-        "ROUTE_TENANT": "acme",
-        "ROUTE_DID": "33180000000",
-        "ROUTE_ENTRY": "",
-        "ROUTE_N": "1",
-        "ROUTE_DEADLINE": str(deadline),
-        "ROUTE_HOLD_MS": "6000",
-        "ROUTE_FROM": "33612345678",
-        "ROUTE_PRES": "allowed",
-        "ROUTE_DIGITS": "",
-        "ROUTE_ASKED": "",
+def channel_row(uniqueid: str, **headers: str) -> list[tuple[str, str]]:
+    """A row of CoreShowChannels, of a channel that waits for us."""
+    usual = {
+        "Event": "CoreShowChannel",
+        "Channel": f"PJSIP/trunk-{uniqueid}",
+        **UNESCAPED_ROW,
+        "Uniqueid": uniqueid,
+        "Linkedid": uniqueid,
     }
-    named = [
-        ("Event", "CoreShowChannel"),
-        ("Channel", f"PJSIP/trunk-{uniqueid}"),
-        *UNESCAPED_ROW.items(),
-        ("Uniqueid", uniqueid),
-        ("Linkedid", uniqueid),
-    ]
-    return named + [("ChanVariable", f"{name}={value}") for name, value in (ours | variables).items()]
+    return list((usual | headers).items())
+
+
+def parked_state(deadline: int, **parts: str) -> str:
+    """ROUTE_STATE as `route-hold` sets it."""
+    usual = {
+        "tenant": "acme",
+        "did": "33180000000",
+        "entry": "",
+        "caller": "33612345678",
+        "pres": "allowed",
+        "n": "1",
+        "deadline": str(deadline),
+        "holdms": "6000",
+        "digits": "",
+        "asked": "",
+    }
+    assert parts.keys() <= usual.keys()
+    return "|".join((usual | parts).values())
 
 
 class ScriptedServer:
@@ -100,13 +107,17 @@ class ScriptedServer:
         self.timestamp = "1700000000.250000"
         self.login_error = ""
         self.errors: dict[str, str] = {}
-        """Action -> the message of the Error that it is answered with."""
+        """Action -> the message of the Error that it is answered with. A Getvar of ROUTE_STATE is `STATE`."""
         self.silent: set[str] = set()
         """Actions that are received and never answered."""
         self.late: dict[str, asyncio.Event] = {}
         """Action -> answered only once this is set. The others wait behind it, as in Asterisk."""
         self.gone: set[str] = set()
         self.rows: list[list[tuple[str, str]]] = []
+        self.states: dict[str, str] = {}
+        """Channel -> its ROUTE_STATE."""
+        self.before_states = b""
+        """Said between the list and the first channel's ROUTE_STATE."""
         self.before_list = b""
         self.after_list = b""
         """Said between a list and whatever comes next, in one packet with the list."""
@@ -140,15 +151,20 @@ class ScriptedServer:
     # What a test looks at
 
     def names(self) -> list[str]:
-        return [action["Action"] for action in self.received]
+        return [_name(action) for action in self.received]
 
     def sent(self, name: str) -> list[dict[str, str]]:
-        return [action for action in self.received if action["Action"] == name]
+        return [action for action in self.received if _name(action) == name]
 
     async def until_received(self, name: str, count: int = 1) -> None:
         await self.watch.until(lambda: len(self.sent(name)) >= count)
 
     # What a test does
+
+    def park(self, uniqueid: str, deadline: int, **parts: str) -> None:
+        """A call that was parked before anybody connected."""
+        self.rows.append(channel_row(uniqueid))
+        self.states[f"PJSIP/trunk-{uniqueid}"] = parked_state(deadline, **parts)
 
     def say(self, raw: bytes) -> None:
         for writer in self._writers:
@@ -203,7 +219,7 @@ class ScriptedServer:
             self.watch.stir()
 
     async def _act(self, writer: asyncio.StreamWriter, action: dict[str, str]) -> None:
-        name = action["Action"]
+        name = _name(action)
         self.received.append(action)
         self.watch.stir()
         if name in self.late:
@@ -217,7 +233,7 @@ class ScriptedServer:
             raise ConnectionResetError
 
     def _answer(self, action: dict[str, str]) -> bytes:
-        name = action["Action"]
+        name = _name(action)
         error = self.login_error if name == "Login" else self.errors.get(name, "")
         if error:
             return _response(action, "Error", Message=error)
@@ -263,6 +279,11 @@ class ScriptedServer:
         value = str(self._count(action["Channel"], action["Variable"]))
         return _response(action, "Success", Variable=action["Variable"], Value=value)
 
+    def _on_state(self, action: dict[str, str]) -> bytes:
+        said, self.before_states = self.before_states, b""
+        value = self.states.get(action["Channel"], "")
+        return said + _response(action, "Success", Variable=action["Variable"], Value=value)
+
     def _on_setvar(self, action: dict[str, str]) -> bytes:
         return _response(action, "Success", Message="Variable Set")
 
@@ -277,9 +298,14 @@ _ANSWERS: dict[str, Callable[[ScriptedServer, dict[str, str]], bytes]] = {
     "Ping": ScriptedServer._on_ping,
     "CoreShowChannels": ScriptedServer._on_list,
     "Getvar": ScriptedServer._on_getvar,
+    STATE: ScriptedServer._on_state,
     "Setvar": ScriptedServer._on_setvar,
     "Redirect": ScriptedServer._on_redirect,
 }
+
+
+def _name(action: Headers) -> str:
+    return STATE if action.get("Variable") == "ROUTE_STATE" else action["Action"]
 
 
 def _response(action: Headers, response: str, **headers: str) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.ami.inbound import Heard, Unusable, hear, parked_row, unescape
+from router.ami.inbound import Heard, Unusable, hear, listed_call, unescape, waiting_channel
 from router.ami.messages import AmiMessage, parse_message
 from router.core.events import (
     AskedFor,
@@ -18,7 +18,7 @@ from router.core.events import (
     DefaultedWhy,
 )
 from router.core.identities import ChannelName, ServerName, TenantId, Uniqueid
-from tests.ami.scripted_server import channel_row, message, parked_event, user_event
+from tests.ami.scripted_server import channel_row, message, parked_event, parked_state, user_event
 
 SERVER = ServerName("pbx-a")
 NOW = 1_700_000_000.0
@@ -199,47 +199,89 @@ def test_unescape_undoes_asterisks_escape(text: str) -> None:
 def test_hearing_never_raises(fields: dict[str, str]) -> None:
     named = {"event": "UserEvent", "userevent": "RouteParked", **fields}
 
-    assert isinstance(hear(AmiMessage(named, {}), SERVER, NOW), Unusable)
+    assert isinstance(hear(AmiMessage(named), SERVER, NOW), Unusable)
 
 
-# Rows of CoreShowChannels
+# Rows of CoreShowChannels, and what their channels hold
 
 
-def row(headers: list[tuple[str, str]], now: float = NOW) -> CallParked | Unusable | None:
-    return parked_row(read(message(headers)), SERVER, now)
+def listed(state: str, now: float = NOW, **headers: str) -> CallParked | Unusable:
+    return listed_call(read(message(channel_row("1.1", **headers))), state, SERVER, now)
 
 
-def test_row_is_a_parked_call_with_the_time_left() -> None:
-    call = row(channel_row("1.1", int(NOW) + 4, ROUTE_N="2", ROUTE_DIGITS="42", ROUTE_ASKED="keyed"))
+def test_listed_channel_is_a_parked_call_with_the_time_left() -> None:
+    call = listed(
+        "acme|+33142345001||+33639980001|allowed_not_screened|2|1700000004|6000|42|keyed",
+        CallerIDName=r"Zo\"e",
+    )
 
-    assert isinstance(call, CallParked)
-    assert (call.parking, call.digits, call.asked) == (2, "42", AskedFor.KEYED)
-    assert (call.tenant, call.caller_number, call.caller_name) == ("acme", "33612345678", "Ada")
-    assert call.hold_seconds == 4.0
-    assert call.is_resynced
+    assert call == CallParked(
+        server=SERVER,
+        channel=ChannelName("PJSIP/trunk-1.1"),
+        uniqueid=Uniqueid("1.1"),
+        linkedid=Uniqueid("1.1"),
+        tenant=TenantId("acme"),
+        did="+33142345001",
+        entry="",
+        caller_number="+33639980001",
+        presentation="allowed_not_screened",
+        caller_name='Zo"e',
+        parking=2,
+        hold_seconds=4.0,
+        digits="42",
+        asked=AskedFor.KEYED,
+        is_resynced=True,
+    )
 
 
 @pytest.mark.parametrize(("ahead", "left"), [(-100, 0.0), (0, 0.0), (6, 6.0), (3600, 6.0)])
 def test_time_left_is_between_nothing_and_the_hold(ahead: int, left: float) -> None:
-    call = row(channel_row("1.1", int(NOW) + ahead))
+    call = listed(parked_state(int(NOW) + ahead))
 
     assert isinstance(call, CallParked)
     assert call.hold_seconds == left
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("", "ROUTE_STATE has 1 parts instead of 10"),
+        ("acme|1||2|allowed|1|1700000004|6000|", "ROUTE_STATE has 9 parts instead of 10"),
+        ("acme|1||2|allowed|1|1700000004|6000|||", "ROUTE_STATE has 11 parts instead of 10"),
+        (parked_state(4, tenant="Not Ours"), "tenant is malformed"),
+        (parked_state(4, n="0"), "n is malformed"),
+        ("acme|1||2|allowed|1|soon|6000||", "deadline is malformed"),
+        (parked_state(4, holdms=""), "holdms is malformed"),
+        (parked_state(4, asked="often"), "asked is malformed"),
+    ],
+)
+def test_state_that_the_dialplan_cannot_have_set_is_refused(state: str, reason: str) -> None:
+    assert listed(state) == Unusable(reason)
+
+
+def test_row_cannot_say_what_the_state_says() -> None:
+    call = listed(parked_state(int(NOW)), Tenant="rival", N="7")
+
+    assert isinstance(call, CallParked)
+    assert (call.tenant, call.parking) == ("acme", 1)
+
+
+@given(st.text(alphabet="|a1 -\n", max_size=40))
+def test_listing_never_raises(state: str) -> None:
+    assert isinstance(listed_call(AmiMessage({"channel": "a"}), state, SERVER, NOW), Unusable)
+
+
+def test_channel_that_waits_is_asked() -> None:
+    assert waiting_channel(read(message(channel_row("1.1")))) == "PJSIP/trunk-1.1"
+
+
 @pytest.mark.parametrize("header", ["Context", "Application"])
-def test_row_elsewhere_is_not_ours(header: str) -> None:
-    elsewhere = [(n, "other" if n == header else v) for n, v in channel_row("1.1", int(NOW))]
-
-    assert row(elsewhere) is None
+def test_channel_elsewhere_is_not_asked(header: str) -> None:
+    assert waiting_channel(read(message(channel_row("1.1", **{header: "other"})))) is None
 
 
-@pytest.mark.parametrize("lacking", ["ROUTE_TENANT", "ROUTE_FROM", "ROUTE_DEADLINE", "ROUTE_HOLD_MS"])
-def test_row_without_a_channelvar_names_it(lacking: str) -> None:
-    headers = [(n, v) for n, v in channel_row("1.1", int(NOW)) if not v.startswith(f"{lacking}=")]
+@pytest.mark.parametrize("name", ["", "x" * 151])
+def test_channel_without_a_usable_name_is_not_asked(name: str) -> None:
+    row = read(message(channel_row("1.1", Channel=name)))
 
-    assert row(headers) == Unusable(f"channelvars in manager.conf lacks {lacking}")
-
-
-def test_row_with_a_malformed_variable_is_refused() -> None:
-    assert row(channel_row("1.1", int(NOW), ROUTE_TENANT="Not Ours")) == Unusable("tenant is malformed")
+    assert waiting_channel(row) == Unusable("channel is malformed")

@@ -18,6 +18,7 @@ from router.core.events import CallerHungUp, CallParked
 from router.core.identities import ChannelName
 from tests.ami.conftest import LinkRig, asterisk_server
 from tests.ami.scripted_server import (
+    STATE,
     ScriptedServer,
     channel_row,
     message,
@@ -147,7 +148,8 @@ async def test_shutdown_event_ends_the_connection(rig: LinkRig, server: Scripted
 async def test_calls_that_wait_are_listed_with_the_time_they_have_left(
     rig: LinkRig, server: ScriptedServer
 ) -> None:
-    server.rows = [channel_row("1.1", NOW + 4), channel_row("1.2", NOW - 3)]
+    server.park("1.1", NOW + 4)
+    server.park("1.2", NOW - 3)
 
     await rig.come_up()
     (listed,) = rig.book.of(ParkedList)
@@ -158,38 +160,107 @@ async def test_calls_that_wait_are_listed_with_the_time_they_have_left(
     assert second.hold_seconds == 0
 
 
-async def test_channels_elsewhere_are_not_listed(rig: LinkRig, server: ScriptedServer) -> None:
-    elsewhere = [*channel_row("1.1", NOW), ("Context", "from-trunk")]
-    server.rows = [
-        [pair for pair in elsewhere if pair != ("Context", "route-hold")],
-        [(name, "Set" if name == "Application" else value) for name, value in channel_row("1.2", NOW)],
-        channel_row("1.3", NOW),
-    ]
+async def test_channels_elsewhere_are_not_asked(rig: LinkRig, server: ScriptedServer) -> None:
+    server.park("1.3", NOW)
+    server.rows += [channel_row("1.1", Context="from-trunk"), channel_row("1.2", Application="Set")]
 
     await rig.come_up()
 
     assert [call.uniqueid for call in rig.book.of(ParkedList)[0].calls] == ["1.3"]
+    assert [action["Channel"] for action in server.sent(STATE)] == ["PJSIP/trunk-1.3"]
 
 
-async def test_missing_channelvars_are_named_in_the_log(rig: LinkRig, server: ScriptedServer) -> None:
-    server.rows = [[pair for pair in channel_row("1.1", NOW) if not pair[1].startswith("ROUTE_FROM")]]
+async def test_many_channels_are_asked_in_their_order(rig: LinkRig, server: ScriptedServer) -> None:
+    ids = [f"1.{number}" for number in range(250)]
+    for uniqueid in ids:
+        server.park(uniqueid, NOW + 4, did=uniqueid.partition(".")[2])
+    server.gone = {"PJSIP/trunk-1.100", "PJSIP/trunk-1.249"}
+
+    await rig.come_up()
+
+    there = [uniqueid for uniqueid in ids if uniqueid not in ("1.100", "1.249")]
+    told = rig.book.of(ParkedList)[0].calls
+    assert [(call.uniqueid, call.did) for call in told] == [(one, one.partition(".")[2]) for one in there]
+
+
+@pytest.mark.parametrize("answer", ["no such channel", "nothing"])
+async def test_channel_that_left_before_it_was_asked_is_not_listed(
+    rig: LinkRig, server: ScriptedServer, answer: str
+) -> None:
+    server.park("1.1", NOW + 4)
+    server.park("1.2", NOW + 4)
+    if answer == "nothing":
+        del server.states["PJSIP/trunk-1.1"]
+    else:
+        server.gone.add("PJSIP/trunk-1.1")
+
+    with capture_logs() as logs:
+        await rig.come_up()
+
+    assert [call.uniqueid for call in rig.book.of(ParkedList)[0].calls] == ["1.2"]
+    assert logs == []
+
+
+async def test_dialplan_that_sets_no_state_is_logged_once(rig: LinkRig, server: ScriptedServer) -> None:
+    server.rows = [channel_row("1.1"), channel_row("1.2"), channel_row("1.3")]
+    server.gone.add("PJSIP/trunk-1.3")
 
     with capture_logs() as logs:
         await rig.come_up()
 
     assert rig.book.of(ParkedList)[0].calls == ()
-    assert logs[-1]["reason"] == "channelvars in manager.conf lacks ROUTE_FROM"
+    assert [(log["event"], log["channels"]) for log in logs] == [("ami.state_missing", 3)]
+    assert "crmroute.conf" in logs[0]["mend"]
 
 
-async def test_row_with_a_forged_variable_is_not_believed(rig: LinkRig, server: ScriptedServer) -> None:
+async def test_channels_that_all_left_are_no_fault_of_the_dialplan(
+    rig: LinkRig, server: ScriptedServer
+) -> None:
+    server.park("1.1", NOW + 4)
+    server.gone.add("PJSIP/trunk-1.1")
+
+    with capture_logs() as logs:
+        await rig.come_up()
+
+    assert rig.book.of(ParkedList)[0].calls == ()
+    assert logs == []
+
+
+async def test_call_whose_state_does_not_fit_is_refused_and_named(
+    rig: LinkRig, server: ScriptedServer
+) -> None:
+    server.park("1.1", NOW + 4, tenant="Not Ours")
+    server.park("1.2", NOW + 4)
+
+    with capture_logs() as logs:
+        await rig.come_up()
+
+    assert [call.uniqueid for call in rig.book.of(ParkedList)[0].calls] == ["1.2"]
+    assert [(log["uniqueid"], log["reason"]) for log in logs] == [("1.1", "tenant is malformed")]
+
+
+async def test_row_with_a_forged_channel_is_not_believed(rig: LinkRig, server: ScriptedServer) -> None:
     """CallerIDNum is not escaped: a caller whose number has a line end writes headers."""
-    row = channel_row("1.1", NOW + 4)
-    row.insert(5, ("ChanVariable", "ROUTE_TENANT=rival"))
-    server.rows = [row, channel_row("1.2", NOW + 4)]
+    server.park("1.1", NOW + 4)
+    server.park("1.2", NOW + 4)
+    server.rows[0].insert(5, ("Channel", "PJSIP/trunk-1.2"))
 
     await rig.come_up()
 
-    assert [(call.uniqueid, call.tenant) for call in rig.book.of(ParkedList)[0].calls] == [("1.2", "acme")]
+    assert [call.uniqueid for call in rig.book.of(ParkedList)[0].calls] == ["1.2"]
+
+
+async def test_answer_that_is_not_believed_costs_only_its_own_call(
+    rig: LinkRig, server: ScriptedServer
+) -> None:
+    for uniqueid in ("1.1", "1.2", "1.3"):
+        server.park(uniqueid, NOW + 4, did=uniqueid[-1])
+    server.states["PJSIP/trunk-1.2"] += "\r\nValue: rival"
+
+    await rig.come_up()
+
+    told = rig.book.of(ParkedList)[0].calls
+    assert [(call.uniqueid, call.did) for call in told] == [("1.1", "1"), ("1.3", "3")]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +269,9 @@ async def test_row_with_a_forged_variable_is_not_believed(rig: LinkRig, server: 
 async def test_row_with_a_forged_end_does_not_cut_the_list(
     rig: LinkRig, server: ScriptedServer, forged: tuple[str, str]
 ) -> None:
-    row = [*channel_row("1.1", NOW + 4), forged]
-    server.rows = [channel_row("1.0", NOW + 4), row, channel_row("1.2", NOW + 4)]
+    for uniqueid in ("1.0", "1.1", "1.2"):
+        server.park(uniqueid, NOW + 4)
+    server.rows[1].append(forged)
 
     await rig.come_up()
     listed = [call.uniqueid for call in rig.book.of(ParkedList)[0].calls]
@@ -210,12 +282,30 @@ async def test_row_with_a_forged_end_does_not_cut_the_list(
 async def test_call_that_left_while_the_list_was_made_is_not_listed(
     rig: LinkRig, server: ScriptedServer
 ) -> None:
-    server.rows = [channel_row("1.1", NOW + 4), channel_row("1.2", NOW + 4)]
+    server.park("1.1", NOW + 4)
+    server.park("1.2", NOW + 4)
     server.before_list = user_event("RouteGone", "1.1", N="1", Where="parked")
 
     await rig.come_up()
 
     assert [call.uniqueid for call in rig.book.of(ParkedList)[0].calls] == ["1.2"]
+
+
+async def test_events_between_the_list_and_the_states_win(rig: LinkRig, server: ScriptedServer) -> None:
+    for uniqueid in ("1.1", "1.2", "1.3"):
+        server.park(uniqueid, NOW + 4)
+    server.late[STATE] = asyncio.Event()
+    landed = user_event("RouteTaken", "1.1", N="1", To="a/b/1")
+    again = user_event("RouteAsking", "1.2", N="1") + parked_event("1.2", N="2", Asked="none")
+    rig.start()
+    await server.until_received(STATE)
+
+    server.say(landed + again)
+    await rig.book.until(CallNews, 3)
+    server.late[STATE].set()
+    listed = await rig.book.until(ParkedList)
+
+    assert {(call.uniqueid, call.parking) for call in listed.calls} == {("1.2", 2), ("1.3", 1)}
 
 
 async def test_call_parked_while_the_list_was_made_is_told_and_listed(
@@ -230,7 +320,7 @@ async def test_call_parked_while_the_list_was_made_is_told_and_listed(
 
 
 async def test_news_right_behind_the_list_is_not_lost(rig: LinkRig, server: ScriptedServer) -> None:
-    server.rows = [channel_row("1.1", NOW + 4)]
+    server.park("1.1", NOW + 4)
     server.after_list = parked_event("1.2") + user_event("RouteGone", "1.2", N="1", Where="parked")
 
     await rig.come_up()
@@ -250,20 +340,47 @@ async def test_list_that_stops_half_way_ends_the_connection(rig: LinkRig, server
     assert rig.book.of(ParkedList) == []
 
 
+async def test_states_that_stop_half_way_end_the_connection(rig: LinkRig, server: ScriptedServer) -> None:
+    server.park("1.1", NOW + 4)
+    server.silent.add(STATE)
+
+    rig.start(action_seconds=0.2)
+    problem = "Asterisk did not answer Getvar in 0.2 s"
+
+    await rig.watch.until(lambda: problem in [down.problem for down in rig.book.of(LinkDown)])
+    assert rig.book.of(ParkedList) == []
+
+
+@pytest.mark.parametrize("slow", ["CoreShowChannels", STATE])
 async def test_claim_waits_for_the_list_and_is_lost_unsent_when_it_takes_too_long(
-    rig: LinkRig, server: ScriptedServer
+    rig: LinkRig, server: ScriptedServer, slow: str
 ) -> None:
-    server.late["CoreShowChannels"] = asyncio.Event()
+    server.park("1.1", NOW + 4)
+    server.late[slow] = asyncio.Event()
     link = rig.start(claim_seconds=0.05)
     await rig.book.until(LinkUp)
 
     early = await link.claim(CHANNEL, 1)
-    server.late["CoreShowChannels"].set()
+    server.late[slow].set()
     await rig.book.until(ParkedList)
 
     assert (early.is_won, early.problem) == (False, "Asterisk is busy listing its channels")
     assert server.sent("Getvar") == []
     assert rig.book.of(LinkDown) == []
+
+
+async def test_claim_is_sent_once_the_last_state_is_there(rig: LinkRig, server: ScriptedServer) -> None:
+    server.park("1.1", NOW + 4)
+    server.late[STATE] = asyncio.Event()
+    link = rig.start()
+    await server.until_received(STATE)
+
+    claiming = asyncio.create_task(link.claim(CHANNEL, 1))
+    await asyncio.sleep(0)
+    server.late[STATE].set()
+
+    assert (await claiming).is_won
+    assert server.names().index(STATE) < server.names().index("Getvar")
 
 
 # Claims and moves
@@ -325,7 +442,7 @@ async def test_too_many_waiting_events_end_the_connection_and_are_found_again(
     rig: LinkRig, server: ScriptedServer
 ) -> None:
     await rig.come_up(events_waiting=100)
-    server.rows = [channel_row("1.7", NOW + 4)]
+    server.park("1.7", NOW + 4)
 
     server.say(b"".join(parked_event(f"1.{n}") for n in range(150)))
     down = await rig.book.until(LinkDown)

@@ -162,18 +162,19 @@ def test_header_is_repeated_however_it_is_written(line: bytes) -> None:
 
 
 def test_value_keeps_what_follows_a_colon_and_an_equals_sign() -> None:
-    message = parse_message(b"Event: X\r\nTo: a: b\r\nChanVariable: ROUTE_DID=1=2\r\nChanVariable(SIP/1): Y=")
+    message = parse_message(b"Event: X\r\nTo: a: b\r\nValue: 1=2|")
 
     assert message is not None
     assert message.get("to") == "a: b"
-    assert message.variables == {"ROUTE_DID": "1=2", "Y": ""}
+    assert message.get("value") == "1=2|"
 
 
-def test_variable_of_ours_that_repeats_makes_the_message_doubtful() -> None:
-    message = parse_message(b"Event: X\r\nChanVariable: ROUTE_N=1\r\nChanVariable: ROUTE_N=1")
+def test_variables_that_a_site_has_in_every_event_are_no_repeated_header() -> None:
+    message = parse_message(b"Event: X\r\nChanVariable: A=1\r\nChanVariable: B=2\r\nUniqueid: 1.1")
 
     assert message is not None
-    assert message.repeated == "ChanVariable ROUTE_N"
+    assert message.get("uniqueid") == "1.1"
+    assert message.repeated == ""
 
 
 @pytest.mark.parametrize("raw", [b"", b"\r\n", b"Message: nothing", b"Asterisk Call Manager/9.0.0"])

@@ -165,7 +165,7 @@ class ScriptedHeart:
             raise LinkLost("the connection was lost")
         if self._answers.pop(0) == "-":
             raise AnswerMissing("Asterisk did not answer Ping")
-        return AmiMessage({"response": "Success"}, {})
+        return AmiMessage({"response": "Success"})
 
     def end(self, problem: str) -> None:
         self.problem = problem

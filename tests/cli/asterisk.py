@@ -23,7 +23,8 @@ ALLOWED = {
     "Ping": "<none>",
 }
 CONTEXTS: dict[str, tuple[tuple[str, int, str, str], ...]] = {
-    **{f"route-{name}": EMPTY_START for name in ("hold", "ask", "land", "default", "then")},
+    **{f"route-{name}": EMPTY_START for name in ("ask", "land", "default", "then")},
+    "route-hold": (*EMPTY_START, ("s", 3, "Set", "ROUTE_STATE=${ROUTE_TENANT}|${ROUTE_DID}")),
     "route-gone": (("s", 1, "TryExec", ""),),
     "route-settings": (("hold", 1, "Return", "6"), ("grace", 1, "Return", "2")),
     **{
@@ -48,8 +49,6 @@ class Scripted(Struct):
     missing: frozenset[str] = frozenset()
     """Places that DIALPLAN_EXISTS denies."""
     functions: frozenset[str] = frozenset({"INC", "DIALPLAN_EXISTS"})
-    channel_variables: tuple[str, ...] | None = None
-    """None: no channel is up."""
     ahead_seconds: float = 0.0
     is_silent: bool = False
     """It takes connections and says nothing."""
@@ -123,10 +122,8 @@ def _answers(script: Scripted, action: dict[str, str]) -> list[list[str]]:
             return [["Response: Success", f"Timestamp: {time.time() + script.ahead_seconds:.6f}"]]
         case "Getvar":
             return [_getvar(script, action["Variable"])]
-        case "ShowDialPlan":
-            return _dialplan(script, action["Context"])
         case _:
-            return _channels(script)
+            return _dialplan(script, action["Context"])
 
 
 def _getvar(script: Scripted, variable: str) -> list[str]:
@@ -152,12 +149,3 @@ def _dialplan(script: Scripted, context: str) -> list[list[str]]:
     ]
     end = ["Event: ShowDialPlanComplete", "EventList: Complete"]
     return [["Response: Success", "EventList: start"], *listed, end]
-
-
-def _channels(script: Scripted) -> list[list[str]]:
-    end = ["Event: CoreShowChannelsComplete", "EventList: Complete"]
-    start = ["Response: Success", "EventList: start"]
-    if script.channel_variables is None:
-        return [start, end]
-    variables = [f"ChanVariable: {name}=x" for name in script.channel_variables]
-    return [start, ["Event: CoreShowChannel", "Channel: PJSIP/a-1", "Context: route-hold", *variables], end]

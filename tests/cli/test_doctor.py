@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.cli.doctor.asterisk import CHANNEL_VARIABLES
+from router.ami.inspection import Step
+from router.cli.doctor.dialplan import sets_state
 from router.cli.doctor.findings import Area, State
 from router.cli.doctor.names import is_address, url_hosts
 from router.cli.doctor.redis import examine_store
@@ -35,7 +36,7 @@ def findings(ran: Ran, area: str = "asterisk pbx-a") -> dict[str, Any]:
 
 
 def test_sound_server_is_green(doctor: Any) -> None:
-    found = findings(doctor(Scripted(channel_variables=CHANNEL_VARIABLES), "--json"))
+    found = findings(doctor(Scripted(), "--json"))
 
     assert {one["state"] for one in found.values()} == {"ok"}, found
     assert {
@@ -47,7 +48,7 @@ def test_sound_server_is_green(doctor: Any) -> None:
         "rights needed",
         "rights too many",
     } <= set(found)
-    assert {"functions", "channelvars", "dialplan", "limits", "templates", "destinations"} <= set(found)
+    assert {"functions", "dialplan", "limits", "templates", "destinations"} <= set(found)
     assert found["reachable"]["ms"] > 0
 
 
@@ -56,7 +57,7 @@ def test_nothing_is_changed_on_asterisk(doctor: Any) -> None:
 
     doctor(script)
 
-    asking = {"Login", "ListCommands", "CoreSettings", "Ping", "Getvar", "CoreShowChannels", "ShowDialPlan"}
+    asking = {"Login", "ListCommands", "CoreSettings", "Ping", "Getvar", "ShowDialPlan"}
     assert set(script.seen) <= asking
 
 
@@ -86,8 +87,6 @@ WRONG: dict[str, tuple[Scripted, str, State, str]] = {
         State.WRONG,
         "INC (func_math.so)",
     ),
-    "no call up": (Scripted(), "channelvars", State.UNKNOWN, "no call is up"),
-    "channelvars": (Scripted(channel_variables=("ROUTE_N",)), "channelvars", State.WRONG, "ROUTE_TENANT"),
     "no include": (Scripted(contexts={}), "dialplan", State.WRONG, "not included"),
     "part of the include": (
         Scripted(contexts={name: steps for name, steps in CONTEXTS.items() if name != "route-then"}),
@@ -100,6 +99,12 @@ WRONG: dict[str, tuple[Scripted, str, State, str]] = {
         "dialplan",
         State.WRONG,
         "route-land: priorities 1 and 2",
+    ),
+    "older include": (
+        Scripted(contexts={**CONTEXTS, "route-hold": EMPTY_START}),
+        "dialplan",
+        State.WRONG,
+        "route-hold sets no ROUTE_STATE",
     ),
     "short hold": (
         Scripted(contexts={**CONTEXTS, "route-settings": (("hold", 1, "Return", "3"),)}),
@@ -241,12 +246,13 @@ async def test_store_is_judged(changes: dict[str, Any], what: str, state: State)
     assert {one.what: one.state for one in area.findings}[what] is state
 
 
-def test_channel_variables_are_those_of_the_manager_conf_we_ship() -> None:
-    text = (PROJECT / "deploy" / "asterisk" / "manager.conf").read_text()
-    shipped = re.search(r"(?m)^channelvars = (.*)$", text)
+def test_state_that_is_looked_for_is_the_one_that_the_dialplan_we_ship_sets() -> None:
+    text = (PROJECT / "deploy" / "asterisk" / "crmroute.conf").read_text()
+    hold = text[text.index("\n[route-hold]\n") : text.index("\n[route-land]\n")]
+    shipped = [Step("s", 1, *found) for found in re.findall(r"(?m)^ same => n,(\w+)\((.*)\)$", hold)]
 
-    assert shipped is not None
-    assert set(shipped[1].split(",")) == set(CHANNEL_VARIABLES)
+    assert sets_state(shipped)
+    assert not sets_state(step for step in shipped if "ROUTE_STATE" not in step.data)
 
 
 def test_contexts_of_the_script_are_those_we_ship() -> None:

@@ -27,7 +27,12 @@ pytestmark = [pytest.mark.live, pytest.mark.xdist_group("proofs")]
 HOLD = 1
 LAND = Destination("route-land", "s")
 TARGET = "proof-target,s,1"
-WAVE = 50
+
+
+def wave_of(calls: int) -> int:
+    """How many calls are parked at once."""
+    return 50 if calls < 1_000 else 200
+
 
 # Callers that need no CPU once they have landed.
 DIALPLAN = """
@@ -145,7 +150,7 @@ async def test_two_links_and_the_dialplan_race_for_the_claim_and_one_wins_each(
     server: RunningAsterisk, calls: int
 ) -> None:
     """Both links ask at HOLD give or take a few milliseconds, when the dialplan asks too."""
-    loop = asyncio.get_running_loop()
+    loop, wave = asyncio.get_running_loop(), wave_of(calls)
     async with listening(server, "router-a", "router-b") as ears:
 
         async def race(event: CallParked, heard_at: float) -> int:
@@ -157,9 +162,9 @@ async def test_two_links_and_the_dialplan_race_for_the_claim_and_one_wins_each(
             return sum(await asyncio.gather(*(ask(ear) for ear in ears)))
 
         won_by_a_link = 0
-        for _ in range(calls // WAVE):
+        for _ in range(calls // wave):
             races: dict[Uniqueid, asyncio.Task[int]] = {}
-            for event in await park_wave(server, ears[0], WAVE):
+            for event in await park_wave(server, ears[0], wave):
                 races[event.uniqueid] = asyncio.create_task(race(event, loop.time()))
             winners = {uniqueid: await task for uniqueid, task in races.items()}
             await ears[0].wait_for_ends(set(races))
@@ -177,7 +182,7 @@ async def test_two_links_and_the_dialplan_race_for_the_claim_and_one_wins_each(
 async def test_redirects_at_random_moments_take_each_call_to_one_place_once(
     server: RunningAsterisk, calls: int
 ) -> None:
-    loop = asyncio.get_running_loop()
+    loop, wave = asyncio.get_running_loop(), wave_of(calls)
     async with listening(server, "router-a") as (ear,):
 
         async def move(event: CallParked, heard_at: float) -> bool:
@@ -189,9 +194,9 @@ async def test_redirects_at_random_moments_take_each_call_to_one_place_once(
                 await ear.link.move(event.channel, event.parking, [("ROUTE_TO", TARGET)], LAND)
             ).is_accepted
 
-        for _ in range(calls // WAVE):
+        for _ in range(calls // wave):
             moves: dict[Uniqueid, asyncio.Task[bool]] = {}
-            for event in await park_wave(server, ear, WAVE):
+            for event in await park_wave(server, ear, wave):
                 moves[event.uniqueid] = asyncio.create_task(move(event, loop.time()))
             moved = {uniqueid: await task for uniqueid, task in moves.items()}
             await ear.wait_for_ends(set(moves))

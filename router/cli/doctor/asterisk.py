@@ -3,7 +3,7 @@
 import time
 
 from router.ami.errors import AmiError, LoginRefused
-from router.ami.inspection import Channel, Core, Inspection, inspecting
+from router.ami.inspection import Core, Inspection, inspecting
 from router.ami.versions import judge
 from router.cli.doctor.dialplan import examine_destinations, examine_dialplan
 from router.cli.doctor.findings import OUT_OF_TIME, Area, Finding, judge_clock, listed
@@ -13,10 +13,6 @@ from router.settings.model import AsteriskServer, Settings
 NEEDED_ACTIONS = {"Getvar": "call", "Setvar": "call", "Redirect": "call", "CoreShowChannels": "reporting"}
 WANTED_CLASSES = frozenset({"call", "reporting"})
 NEEDED_FUNCTIONS = {"INC(CRMROUTE_DOCTOR)": "func_math", "DIALPLAN_EXISTS(route-land,s,1)": "func_dialplan"}
-CHANNEL_VARIABLES = (
-    *("ROUTE_TENANT", "ROUTE_DID", "ROUTE_ENTRY", "ROUTE_N", "ROUTE_DEADLINE"),
-    *("ROUTE_HOLD_MS", "ROUTE_FROM", "ROUTE_PRES", "ROUTE_DIGITS", "ROUTE_ASKED"),
-)
 
 
 async def asterisk_findings(
@@ -55,8 +51,6 @@ async def _examine(
     judge_rights(area, allowed, server.username)
     if "Getvar" in allowed:
         await _examine_functions(area, inspection)
-    if "CoreShowChannels" in allowed:
-        judge_channel_variables(area, await inspection.channels())
     if "ShowDialPlan" not in allowed:
         area.unknown("dialplan", "this account may not look at it", "Give it write = call,reporting.")
         return
@@ -117,19 +111,3 @@ async def _examine_functions(area: Area, inspection: Inspection) -> None:
         area.wrong("functions", f"missing: {', '.join(missing)}", "Load the module in modules.conf.")
     else:
         area.ok("functions", "INC, DIALPLAN_EXISTS")
-
-
-def judge_channel_variables(area: Area, channels: list[Channel]) -> None:
-    if not channels:
-        area.unknown(
-            "channelvars", "no call is up, and only a call shows them", "Run this again during a call."
-        )
-        return
-    # A channel keeps the list that was in force when it began, so the fullest one tells what is configured.
-    shown = max((channel.variables for channel in channels), key=len)
-    missing = [name for name in CHANNEL_VARIABLES if name not in shown]
-    if missing:
-        mend = f"In manager.conf, [general]: channelvars = {','.join(CHANNEL_VARIABLES)}"
-        area.wrong("channelvars", f"missing: {listed(missing, 10)}", mend)
-    else:
-        area.ok("channelvars", "complete")

@@ -23,6 +23,7 @@ REDIRECTED_TO = ("route-ask", "route-land")
 INCLUDE_MEND = (
     "Include deploy/asterisk/crmroute.conf and crmroute-settings.conf in extensions.conf; `dialplan reload`."
 )
+STATE_MEND = "Replace crmroute.conf by the one that came with this router; `dialplan reload`."
 PLACES_MOST = 2_000
 LEAST_GRACE = 2
 RETURNED = re.compile(r"\s*(\d+)\s*")
@@ -47,6 +48,9 @@ def judge_contexts(area: Area, contexts: Contexts) -> None:
     if risky:
         found = f"{listed(risky)}: priorities 1 and 2 of s are not NoOp()"
         area.wrong("dialplan", found, "Restore them: a Redirect may start at priority 2.")
+    elif not sets_state(contexts["route-hold"] or ()):
+        found = "route-hold sets no ROUTE_STATE: a router that starts finds no parked call"
+        area.wrong("dialplan", found, STATE_MEND)
     else:
         area.ok("dialplan", f"{len(contexts)} contexts")
 
@@ -54,6 +58,10 @@ def judge_contexts(area: Area, contexts: Contexts) -> None:
 def begins_empty(steps: Iterable[Step]) -> bool:
     first = {step.priority: step.application for step in steps if step.exten == "s"}
     return first.get(1) == "NoOp" and first.get(2) == "NoOp"
+
+
+def sets_state(steps: Iterable[Step]) -> bool:
+    return any(step.application == "Set" and step.data.startswith("ROUTE_STATE=") for step in steps)
 
 
 def judge_limits(area: Area, steps: Iterable[Step], settings: Settings) -> None:
