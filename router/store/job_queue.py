@@ -16,7 +16,7 @@ from collections import defaultdict
 import structlog
 
 from router.core.identities import RouterName, TenantId
-from router.core.lookups import Answer
+from router.core.lookups import Answer, Waiter
 from router.store.batches import Batcher
 from router.store.cached import kept_seconds
 from router.store.connections import Connections, Listener
@@ -43,9 +43,10 @@ for."""
 RECLAIM_TENANTS = 256
 RECLAIM_JOBS = 16
 PAUSE_SECONDS = 0.1
+SETTLED_KEPT = 10_000
 
-RawJob = tuple[bytes, bytes, bytes, bytes, int, int]
-"""Tenant, id, job, digest, milliseconds left, deliveries."""
+RawJob = tuple[bytes, bytes, bytes, bytes, int, int, bytes]
+"""Tenant, id, job, digest, milliseconds left, deliveries, first waiter."""
 
 
 class _Shard:
@@ -70,6 +71,7 @@ class RedisJobQueue:
         self._has_work = asyncio.Event()
         self._watchers: list[asyncio.Task[None]] = []
         self._expired_jobs = 0
+        self._settled_ids: dict[str, None] = {}
 
     @property
     def expired_jobs(self) -> int:
@@ -98,11 +100,25 @@ class RedisJobQueue:
     async def settle(self, taken: TakenJob, answer: Answer) -> int:
         """See the seam. The answer is cached and the job ended in one step; then the waiters are told.
 
-        A worker that dies between the two costs only these waiters their better destination, and the next
-        call of the same number finds the answer in the cache.
+        Whoever put the question is told in the same moment, not after it: most questions have one waiter, who
+        would pay a round trip for nothing. A worker that dies in between costs only the other waiters their
+        better destination, and the next call of the same number finds the answer in the cache.
         """
         kept_ms = round(kept_seconds(taken.job, answer) * 1000)
-        return await self._end(taken.tenant, taken.id, taken.job.key.digest(), answer, kept_ms)
+        first = taken.first_waiter if self._is_news(taken) else None
+        told = [self._add(first.router, pack([first.token]), pack(answer))] if first else []
+        try:
+            return await self._end(taken.tenant, taken.id, taken.job.key.digest(), answer, kept_ms, first)
+        finally:
+            await _all_sent(told)
+
+    def _is_news(self, taken: TakenJob) -> bool:
+        """Whether nobody can have settled this job before: a late worker's answer tells nobody by itself."""
+        is_news = taken.deliveries == 1 and taken.id not in self._settled_ids
+        self._settled_ids[taken.id] = None
+        if len(self._settled_ids) > SETTLED_KEPT:
+            del self._settled_ids[next(iter(self._settled_ids))]
+        return is_news
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:
         taken: list[TakenJob] = []
@@ -179,7 +195,7 @@ class RedisJobQueue:
     async def _readable(self, jobs: list[RawJob]) -> list[TakenJob]:
         """The jobs a worker can do. The others are ended here: they would come back for ever."""
         taken: list[TakenJob] = []
-        for raw_tenant, raw_id, raw_job, raw_digest, left_ms, deliveries in jobs:
+        for raw_tenant, raw_id, raw_job, raw_digest, left_ms, deliveries, raw_waiter in jobs:
             tenant, job_id = TenantId(raw_tenant.decode()), raw_id.decode()
             digest = raw_digest.decode(errors="replace")
             try:
@@ -192,7 +208,8 @@ class RedisJobQueue:
                 log.error("store.job_poisoned", tenant=tenant, uniqueid=job.call_id, deliveries=deliveries)
                 await self._give_up(tenant, job_id, digest, poisoned_answer(deliveries))
                 continue
-            taken.append(TakenJob(job_id, tenant, job, left_ms / 1000, deliveries))
+            first = _waiter_or_none(raw_waiter)
+            taken.append(TakenJob(job_id, tenant, job, left_ms / 1000, deliveries, first))
         return taken
 
     async def _give_up(self, tenant: TenantId, job_id: str, digest: str, answer: Answer) -> None:
@@ -202,7 +219,16 @@ class RedisJobQueue:
         except StoreError as error:
             log.warning("store.give_up_failed", tenant=tenant, entry=job_id, problem=str(error))
 
-    async def _end(self, tenant: TenantId, job_id: str, digest: str, answer: Answer, kept_ms: int) -> int:
+    async def _end(
+        self,
+        tenant: TenantId,
+        job_id: str,
+        digest: str,
+        answer: Answer,
+        kept_ms: int,
+        told: Waiter | None = None,
+    ) -> int:
+        """How many waiters the job had; all but the one that is told already are told."""
         keys = self._keys
         raw_waiters = await self._scripts.run(
             "settle",
@@ -219,28 +245,38 @@ class RedisJobQueue:
             tenant,
             int(answer.is_cacheable),
         )
-        return await self._tell(raw_waiters, answer)
+        waiters = [waiter for raw in raw_waiters if (waiter := _waiter_or_none(raw)) is not None]
+        await self._tell([waiter for waiter in waiters if waiter != told], answer)
+        return len(waiters)
 
-    async def _tell(self, raw_waiters: list[bytes], answer: Answer) -> int:
+    async def _tell(self, waiters: list[Waiter], answer: Answer) -> None:
         """One entry for each router that waits, with the tokens of all its waiters."""
         tokens: defaultdict[RouterName, list[str]] = defaultdict(list)
-        for raw in raw_waiters:
-            try:
-                waiter = unpack_waiter(raw)
-            except Unreadable as error:
-                log.warning("store.waiter_unreadable", problem=str(error))
-                continue
+        for waiter in waiters:
             tokens[waiter.router].append(waiter.token)
         packed = pack(answer)
-        sent = [self._add(router, pack(named), packed) for router, named in tokens.items()]
-        for result in await asyncio.gather(*sent, return_exceptions=True):
-            if isinstance(result, FOREIGN_ERRORS):
-                raise translated(result, "the store's answer to a router") from result
-            if isinstance(result, BaseException):
-                raise result
-        return sum(map(len, tokens.values()))
+        await _all_sent([self._add(router, pack(named), packed) for router, named in tokens.items()])
 
     def _add(self, router: RouterName, tokens: bytes, answer: bytes) -> "asyncio.Future[object]":
         key = self._keys.answers(router)
         capped = ("NOMKSTREAM", "MAXLEN", "~", ANSWERS_KEPT, "*")
         return self._batcher.submit(key, "XADD", key, *capped, "t", tokens, "a", answer)
+
+
+async def _all_sent(sent: "list[asyncio.Future[object]]") -> None:
+    for result in await asyncio.gather(*sent, return_exceptions=True):
+        if isinstance(result, FOREIGN_ERRORS):
+            raise translated(result, "the store's answer to a router") from result
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _waiter_or_none(raw: bytes) -> Waiter | None:
+    """None for a refresh, which nobody waits for, and for what nobody can read."""
+    if not raw:
+        return None
+    try:
+        return unpack_waiter(raw)
+    except Unreadable as error:
+        log.warning("store.waiter_unreadable", problem=str(error))
+        return None

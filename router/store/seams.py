@@ -32,6 +32,8 @@ class TakenJob(Struct, frozen=True):
     """Until the last of its waiters stops waiting, by the store's clock, at the moment it was taken."""
     deliveries: int
     """How often it was handed out; above one, a worker died or was too slow with it."""
+    first_waiter: Waiter | None = None
+    """Who put the question; None for a refresh. It is told the answer before the job is ended."""
 
 
 class StoreHealth(Struct, frozen=True, kw_only=True):

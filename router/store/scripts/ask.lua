@@ -14,8 +14,9 @@ local flying_id, flying_until = flight_head(KEYS[2])
 local is_flying = flying_id ~= nil and now <= flying_until + slack
 local is_full = not is_flying and redis.call('XLEN', KEYS[3]) >= kept
 
-local function enqueue()
-  local id = redis.call('XADD', KEYS[3], '*', 'j', job, 'k', digest, 'd', string.format('%d', deadline))
+local function enqueue(first_waiter)
+  local id = redis.call('XADD', KEYS[3], '*', 'j', job, 'k', digest, 'd', string.format('%d', deadline),
+    'w', first_waiter)
   redis.call('PEXPIRE', KEYS[3], idle)
   redis.call('HSET', KEYS[2], '', id .. ' ' .. string.format('%d', deadline))
   redis.call('SADD', KEYS[6], tenant)
@@ -39,7 +40,7 @@ if value and #value > 5 then
     return {'fresh', value, age}
   end
   if not is_flying and not is_full then
-    enqueue()
+    enqueue('')
     keep_flight()
   end
   return {'stale', value, age}
@@ -49,7 +50,7 @@ if is_full then
   return {'overloaded', '', 0}
 end
 if not is_flying then
-  enqueue()
+  enqueue(waiter)
 end
 redis.call('HSET', KEYS[2], waiter, string.format('%d', deadline))
 keep_flight()

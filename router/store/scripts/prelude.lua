@@ -54,7 +54,7 @@ local function to_deliver(entry, tenant, jobs_key, group, waiters_stem, deliveri
   local deadline = tonumber(fields['d'])
   local digest = fields['k'] or ''
   if not deadline then
-    return {tenant, id, '', digest, 0, deliveries}
+    return {tenant, id, '', digest, 0, deliveries, ''}
   end
   local waiters_key = waiters_stem .. digest
   local left = last_deadline(waiters_key, id, deadline) - now_ms()
@@ -62,5 +62,5 @@ local function to_deliver(entry, tenant, jobs_key, group, waiters_stem, deliveri
     end_job(jobs_key, group, waiters_key, id)
     return nil
   end
-  return {tenant, id, fields['j'] or '', digest, left, deliveries}
+  return {tenant, id, fields['j'] or '', digest, left, deliveries, fields['w'] or ''}
 end
