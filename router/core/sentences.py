@@ -33,7 +33,7 @@ ENGLISH: Mapping[str, str] = {
     "outcome_not_found": "The CRM does not know the caller.",
     "outcome_several": "{records} match and none is taken: {chosen}.",
     "outcome_crm_error": "The CRM could not answer: {problem}.",
-    "outcome_timeout": "The CRM did not answer in time{because}.",
+    "outcome_timeout": "The caller could wait no longer{because}.",
     "outcome_overloaded": "The look-up could not be served: {problem}.",
     "outcome_withheld": "Without a number nothing is asked of the CRM.",
     "outcome_no_digits": "The caller keyed no usable digits.",

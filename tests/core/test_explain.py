@@ -175,7 +175,7 @@ STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
     "the CRM was silent": (
         told(plan(), parked(), ON_ITS_WAY, TIME_OVER, WON, SILENCE),
         (
-            "The CRM did not answer in time: no answer came within 2.5 s.",
+            "The caller could wait no longer: no answer came within 2.5 s.",
             "Asterisk never said where the call went.",
         ),
     ),
