@@ -14,7 +14,6 @@ As a command, `python -m deploy.rig.asterisk start --name pbx-a` runs one until 
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -27,14 +26,20 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from deploy.rig.errors import AsteriskFailed as AsteriskFailed
+from deploy.rig.errors import AsteriskMissing as AsteriskMissing
 from deploy.rig.ledger import Fates, fates_of, read_ledger
 from deploy.rig.ledger import LedgerLine as LedgerLine
+from deploy.rig.leftovers import locked, remove_leftovers
+from deploy.rig.ports import Ports as Ports
+from deploy.rig.ports import free_ports as free_ports
+from deploy.rig.remote_cli import command_by_ami, says_fully_booted
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROOT = PROJECT / ".cache" / "asterisk" / "root"
@@ -43,55 +48,6 @@ RIG_FILES = PROJECT / "deploy" / "rig" / "etc"
 
 _EMPTY_FILES = ("acl.conf", "ccss.conf", "cel.conf", "features.conf", "pjproject.conf", "udptl.conf")
 """Asterisk's core complains of an error for each of these that is missing."""
-_BOOTED = b"Event: FullyBooted"
-
-
-class AsteriskMissing(Exception):
-    """Neither a root made by `deploy/rig/get-asterisk` nor an Asterisk on the PATH."""
-
-
-class AsteriskFailed(Exception):
-    """Asterisk ended, or did not finish booting, or did not answer in time."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    ami: int
-    sip: int
-    rtp_first: int
-    rtp_last: int
-
-
-def free_ports(rtp_ports: int = 2000) -> Ports:
-    """Ports that nobody uses at this moment.
-
-    RTP ranges come from below Linux's ephemeral ports, so that no client socket takes one; each is picked by
-    chance, and is taken when a port from its middle and both ends are free.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ami:
-        ami.bind(("127.0.0.1", 0))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
-            sip.bind(("127.0.0.1", 0))
-            first = _free_rtp_range(rtp_ports)
-            return Ports(ami.getsockname()[1], sip.getsockname()[1], first, first + rtp_ports - 1)
-
-
-def _free_rtp_range(count: int) -> int:
-    slots = (32000 - 10000) // count
-    for _ in range(50):
-        first = 10000 + count * secrets.randbelow(slots)
-        if all(_is_free_udp(port) for port in (first, first + count // 2, first + count - 2)):
-            return first
-    raise AsteriskFailed("no free range of RTP ports")
-
-
-def _is_free_udp(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def get_asterisk() -> None:
@@ -260,7 +216,7 @@ class RunningAsterisk:
 
         Goes over AMI (`Action: Command`): a millisecond, where a second Asterisk process takes fifty.
         """
-        answer = _command_by_ami(self.ports.ami, self.ami_secret, cli, timeout_seconds)
+        answer = command_by_ami(self.ports.ami, self.ami_secret, cli, timeout_seconds)
         return "\n".join(line[8:] for line in answer if line.startswith("Output:"))
 
     def originate(
@@ -324,7 +280,7 @@ class RunningAsterisk:
             _know_own_host_name(self._root)
         made = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=instances))
         made.chmod(0o755)
-        self._lock = _locked(made)
+        self._lock = locked(made)
         self._directory = made
         for part in ("etc", "spool/voicemail", "spool/tmp", "log", "run", "lib/moh", "keys"):
             (made / part).mkdir(parents=True)
@@ -391,7 +347,7 @@ class RunningAsterisk:
         deadline = time.monotonic() + self._boot_seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                if _says_fully_booted(self.ports.ami, self.ami_secret, deadline):
+                if says_fully_booted(self.ports.ami, self.ami_secret, deadline):
                     return
             # Nothing can be awaited before Asterisk listens, except its early end.
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -404,45 +360,6 @@ class RunningAsterisk:
             if path.exists() and (text := path.read_text(errors="replace").strip()):
                 return text[-2000:]
         return "it said nothing"
-
-
-def remove_leftovers(instances: Path) -> None:
-    """Kill and remove what runs that were killed left: instances whose lock nobody holds."""
-    for directory in instances.iterdir():
-        lock = _locked_or_none(directory)
-        if lock is None:
-            continue
-        with lock:
-            _kill_leftover(directory)
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def _kill_leftover(directory: Path) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        pid = int((directory / "pid").read_text())
-        # The number may be another program's by now: only a command line that names this directory is ours.
-        if directory.name in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGKILL)
-
-
-def _locked(directory: Path) -> IO[str]:
-    lock = (directory / "lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return lock
-
-
-def _locked_or_none(directory: Path) -> IO[str] | None:
-    """The lock of an abandoned instance, or None when its owner lives or it is just being made."""
-    try:
-        lock = (directory / "lock").open("r+")
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        return None
-    return lock
 
 
 def _asterisk_root() -> Path:
@@ -477,44 +394,6 @@ def _with_value(text: str, key: str, value: str) -> str:
     if changes != 1:
         raise AsteriskFailed(f"expected one line `{key} = ...`, found {changes}")
     return text
-
-
-@contextlib.contextmanager
-def _ami_session(port: int, secret: str, timeout_seconds: float) -> Iterator[tuple[socket.socket, IO[bytes]]]:
-    with socket.create_connection(("127.0.0.1", port), timeout_seconds) as link, link.makefile("rb") as lines:
-        lines.readline()
-        link.sendall(f"Action: Login\r\nUsername: rig\r\nSecret: {secret}\r\n\r\n".encode())
-        yield link, lines
-
-
-def _says_fully_booted(port: int, secret: str, deadline: float) -> bool:
-    with _ami_session(port, secret, max(0.1, deadline - time.monotonic())) as (_, lines):
-        return any(line.startswith(_BOOTED) for line in lines)
-
-
-def _command_by_ami(port: int, secret: str, cli: str, timeout_seconds: float) -> list[str]:
-    if re.search(r"[\r\n\0]", cli):
-        raise ValueError("a CLI command is one line")
-    try:
-        with _ami_session(port, secret, timeout_seconds) as (link, lines):
-            link.sendall(f"Action: Command\r\nActionID: rig\r\nCommand: {cli}\r\n\r\n".encode())
-            return _answer(lines)
-    except OSError as error:
-        raise AsteriskFailed(f"the CLI did not answer: {error}") from error
-
-
-def _answer(lines: IO[bytes]) -> list[str]:
-    """The message with our ActionID; the login's answer and FullyBooted come before it."""
-    message: list[str] = []
-    for raw in lines:
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
-        if line:
-            message.append(line)
-        elif "ActionID: rig" in message:
-            return message
-        else:
-            message = []
-    raise AsteriskFailed("the AMI connection was closed")
 
 
 def main() -> int:

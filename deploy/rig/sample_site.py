@@ -169,6 +169,17 @@ class Site:
         worker.wait_for("worker.started")
         return worker
 
+    def redis_pid(self) -> int:
+        """The embedded server of this site, known by the socket it was told to listen on."""
+        socket_path = str(self.folder / "redis" / "redis.sock")
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                command = path.read_bytes().decode(errors="replace")
+                # Its keeper, a Python, was told the same. The server rewrites its own command line.
+                if socket_path in command and "python" not in command.split("\0")[0]:
+                    return int(path.parent.name)
+        raise SiteFailed("no embedded Redis runs for this site")
+
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
             process.stop()

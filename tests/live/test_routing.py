@@ -3,6 +3,7 @@
 Where a call went is always Asterisk's own account (the ledger that the dialplan writes), never ours.
 """
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -229,6 +230,27 @@ def test_two_routers_on_one_asterisk_move_each_call_once(pbx: RunningAsterisk, b
     wait_until(lambda: len(bare_site.ask("calls", "--limit", "200")) >= 60, SECONDS, "60 decisions")
     decisions = bare_site.ask("calls", "--limit", "200")
     assert len({decision["call_id"] for decision in decisions}) == len(decisions) == 60
+
+
+def test_call_takes_its_default_soon_when_redis_hangs_and_the_decision_is_told_later(
+    pbx: RunningAsterisk, site: Site
+) -> None:
+    before, redis = len(pbx.fates()), site.redis_pid()
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        place_calls(pbx.sip_port, EVERY_OUTCOME, callers=[Caller(demo.BRONZE)], stay_ms=300)
+    finally:
+        os.kill(redis, signal.SIGCONT)
+
+    # The CRM would have said BRONZE; without it the rule's own default serves, moved there by the router.
+    assert new_fates(pbx, before, 1) == [["taken route-queue/gold/1"]]
+    wait_until(
+        lambda: any(
+            decision.get("outcome") == "overloaded" for decision in site.ask("calls", "--limit", "500")
+        ),
+        SECONDS,
+        "the decision is in the stream",
+    )
 
 
 def test_one_router_serves_two_asterisk_servers(rig: None, site_folder: Callable[[], Path]) -> None:

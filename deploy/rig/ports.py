@@ -1,0 +1,47 @@
+"""Ports on the loopback interface that nobody uses at this moment."""
+
+import secrets
+import socket
+from dataclasses import dataclass
+
+from deploy.rig.errors import AsteriskFailed
+
+
+@dataclass(frozen=True)
+class Ports:
+    ami: int
+    sip: int
+    rtp_first: int
+    rtp_last: int
+
+
+def free_ports(rtp_ports: int = 2000) -> Ports:
+    """Ports that nobody uses at this moment.
+
+    RTP ranges come from below Linux's ephemeral ports, so that no client socket takes one; each is picked by
+    chance, and is taken when a port from its middle and both ends are free.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ami:
+        ami.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
+            sip.bind(("127.0.0.1", 0))
+            first = _free_rtp_range(rtp_ports)
+            return Ports(ami.getsockname()[1], sip.getsockname()[1], first, first + rtp_ports - 1)
+
+
+def _free_rtp_range(count: int) -> int:
+    slots = (32000 - 10000) // count
+    for _ in range(50):
+        first = 10000 + count * secrets.randbelow(slots)
+        if all(_is_free_udp(port) for port in (first, first + count // 2, first + count - 2)):
+            return first
+    raise AsteriskFailed("no free range of RTP ports")
+
+
+def _is_free_udp(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
