@@ -174,9 +174,9 @@ class Site:
         socket_path = str(self.folder / "redis" / "redis.sock")
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
-                command = path.read_bytes().decode(errors="replace")
-                # Its keeper, a Python, was told the same. The server rewrites its own command line.
-                if socket_path in command and "python" not in command.split("\0")[0]:
+                command = path.read_bytes().decode(errors="replace").replace("\0", " ")
+                # Its keeper, a Python, was told the same words.
+                if socket_path in command and Path(command.split()[0]).name.endswith("-server"):
                     return int(path.parent.name)
         raise SiteFailed("no embedded Redis runs for this site")
 
