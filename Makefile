@@ -23,7 +23,7 @@ run: rig ## a real Asterisk with sample calls routed by a sample CRM; ONCE=1 end
 	@exec $(PY) -m deploy.rig.demo $(if $(ONCE),--once)
 
 test: rig check-style types imports ## everything: style, types, imports, unit and live tests
-	@$(PY) -m pytest -q -n 2 --dist loadgroup tests
+	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not long" tests
 
 check-style: setup
 	@.venv/bin/ruff check .
@@ -39,7 +39,7 @@ unit: setup ## the tests that need no Asterisk
 	@$(PY) -m pytest -q -n 2 tests --ignore tests/live
 
 live: rig ## the tests on a real Asterisk
-	@$(PY) -m pytest -q tests/live
+	@$(PY) -m pytest -q -m "not long" tests/live
 
 proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls each)
 	@$(PY) -m pytest -q tests/live -m long
