@@ -8,6 +8,7 @@ shows calls as they come, until Ctrl-C.
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -91,12 +92,16 @@ class PlacedCase:
 
 def main() -> int:
     arguments = _arguments()
+    # A stopped terminal or service ends the parts as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         return run_demo(console, is_once=arguments.once)
     except (SiteFailed, AsteriskFailed, AsteriskMissing, SippFailed) as error:
         console.print(f"[bold red]make run:[/] {error}", soft_wrap=True)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def run_demo(console: Console, *, is_once: bool) -> int:
