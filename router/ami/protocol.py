@@ -52,7 +52,7 @@ class CarriedMessage(Message):  # type: ignore[misc]  # panoramisk has no types
         self.carried = carried
 
 
-class OneConnection(Manager):  # type: ignore[misc]
+class OneConnection(Manager):  # type: ignore[misc]  # as above
     """A manager that never connects again, pings by itself, or remembers an action for later."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -78,7 +78,7 @@ class OneConnection(Manager):  # type: ignore[misc]
         """`router.ami.heartbeat` does, and reads the answers."""
 
 
-class AmiProtocol(AMIProtocol):  # type: ignore[misc]
+class AmiProtocol(AMIProtocol):  # type: ignore[misc]  # as above
     def __init__(self, server: str, listener: Listener, on_dropped: Callable[[], None]) -> None:
         self.splitter = MessageSplitter()
         self.bytes_received = 0

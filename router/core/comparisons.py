@@ -35,7 +35,7 @@ class Test(Struct, frozen=True):
         return self.judges[side.kind](side)
 
 
-def compile_test(operator: Operator, literal: Any, type: FieldType, zone: tzinfo) -> Test:  # noqa: A002
+def compile_test(operator: Operator, literal: Any, type: FieldType, zone: tzinfo) -> Test:  # noqa: A002 - as files do
     """Prepare a test. `zone` says which day a moment belongs to; sides must be made with the same one."""
     return Test(operator, literal, _judges_of(operator, literal, type, zone))
 

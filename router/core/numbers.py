@@ -56,7 +56,7 @@ WITHHELD_WORDS = frozenset(
     callerunknown desconocido hidden inconnu invalid masque na nocallerid none nonumber null privado
     privat private privatecaller privatenumber privato prive restricted sconosciuto suppressed
     unavailable unbekannt undefined unknown unknowncaller unknownnumber unterdrueckt withheld
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - a list of words reads best as text
 )
 
 # ANONYMOUS, UNAVAILABLE, RESTRICTED, PRIVATE, UNKNOWN and BLOCKED keyed by a telephone's letters, behind a

@@ -93,7 +93,7 @@ def _start(command: list[str]) -> "subprocess.Popen[bytes]":
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=heed_signals)  # noqa: S603
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=heed_signals)  # noqa: S603 - our own command
 
 
 def _is_alone(users_lock: BinaryIO) -> bool:
