@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig run test check-style types imports unit live proofs bench clean
+.PHONY: help setup rig run test check-style types imports unit live crms proofs bench clean
 
 PY := .venv/bin/python
 
@@ -40,6 +40,9 @@ unit: setup ## the tests that need no Asterisk
 
 live: rig ## the tests on a real Asterisk
 	@$(PY) -m pytest -q -m "not long" tests/live
+
+crms: setup ## every connector against its strict local CRM, as a table
+	@$(PY) -m tests.crms.table
 
 proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls each)
 	@$(PY) -m pytest -q tests/live -m long

@@ -21,6 +21,7 @@ from router.core.decide import Limits
 from router.core.identities import RouterName
 from router.core.plans import Plans, Templates, TenantPlan
 from router.core.tenants import Tenant
+from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
 from router.engine.recorder import Recorder
 from router.settings.checking import tenant_check
@@ -33,7 +34,7 @@ from router.store.seams import Answers, Store
 log = structlog.get_logger(__name__)
 
 RECORDING_SECONDS = 2.0
-"""How long a stopping router may take to write its last decisions."""
+"""How long a stopping router may take to write its last decisions, and as long for its last calls' ends."""
 
 
 def current_moment() -> Moment:
@@ -81,6 +82,7 @@ class _Router:
         self._files = files
         self._name = router_name(settings)
         self._recorder = Recorder(store.decisions)
+        self._call_logger = CallLogger(store.open_calls, plans)
         self._answers = store.answers(self._name)
         self._links = {
             server.name: AmiLink(server, settings.ami, self._on_news) for server in settings.asterisk
@@ -90,6 +92,7 @@ class _Router:
             self._links,
             store.lookups,
             self._recorder,
+            self._call_logger,
             plans,
             limits_of(settings),
             current_moment,
@@ -100,6 +103,7 @@ class _Router:
         tasks = [
             asyncio.create_task(_read_answers(self._answers, self._engine), name="answers"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
+            asyncio.create_task(self._call_logger.run(), name="call log"),
             asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
             *(asyncio.create_task(link.run(), name=f"link {name}") for name, link in self._links.items()),
         ]
@@ -111,6 +115,7 @@ class _Router:
                 task.result()
             await self._engine.stop(self._settings.router.hold_seconds)
             await self._recorder.finish(RECORDING_SECONDS)
+            await self._call_logger.finish(RECORDING_SECONDS)
         finally:
             for task in (*tasks, stopping):
                 task.cancel()

@@ -14,21 +14,40 @@ from pathlib import Path
 import structlog
 
 from router.core.tenants import Tenant
-from router.settings.model import Settings
+from router.settings.errors import ConfigurationError
+from router.settings.model import Settings, VaultSettings
+from router.settings.secrets import resolve_secret
 from router.settings.tenant_files import Changes, TenantFiles
 from router.store.redis_store import open_store
 from router.store.seams import Store
-from workers.catalogue import Catalogue
+from workers.abilities import Abilities
+from workers.accounts import Accounts
+from workers.asking import Asker, AskingLimits
+from workers.catalogue import Catalogue, load_connectors
+from workers.errand_runner import ErrandRunner
+from workers.grant_files import GrantFiles
+from workers.grants import Grants
 from workers.http import HttpClient
-from workers.lookup import LookupLimits, Lookups
+from workers.lookup import Lookups
 from workers.runner import Runner
 from workers.slots import Slots
+from workers.vault import Vault, read_or_make_key
 
 log = structlog.get_logger(__name__)
 
 
 def worker_name(settings: Settings) -> str:
     return settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def open_vault(settings: VaultSettings) -> Vault:
+    """The operator's keys; without any, one of this machine, made at first use. Raises ConfigurationError."""
+    try:
+        keys = [resolve_secret(key, os.environ, "vault.keys") for key in settings.keys]
+        return Vault(keys or [read_or_make_key(Path(settings.key_file))])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(f"the keys of the vault cannot be used: {reason}") from error
 
 
 async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
@@ -56,11 +75,19 @@ class _Worker:
         self._files = files
         self._name = worker_name(settings)
         self._reclaim_idle_seconds = self._longest_hold()
-        limits = LookupLimits(settings.worker.attempt_seconds, settings.worker.retry_first_seconds)
+        limits = AskingLimits(settings.worker.attempt_seconds, settings.worker.retry_first_seconds)
+        asker = Asker(http, limits)
+        vault = open_vault(settings.vault)
+        self._grants = Grants(store.grants, vault, asker, GrantFiles(Path(settings.vault.folder)))
+        accounts = Accounts(self._grants)
+        lookups = Lookups(asker, accounts, self._name)
+        catalogue = Catalogue(files, asyncio.get_running_loop().time, load_connectors())
+        abilities = Abilities(asker, accounts, lookups)
+        self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault)
         self._runner = Runner(
             store.jobs,
-            Catalogue(files, asyncio.get_running_loop().time),
-            Lookups(http, limits, self._name),
+            catalogue,
+            lookups,
             Slots(settings.worker.lookups),
             lambda: self._reclaim_idle_seconds,
             self._name,
@@ -69,17 +96,22 @@ class _Worker:
     async def run(self, stop: asyncio.Event) -> None:
         tenants = len(self._files.tenants())
         log.info("worker.started", worker=self._name, tenants=tenants, lookups=self._settings.worker.lookups)
-        watching = asyncio.create_task(self._files.watch(self._on_changes), name="tenants")
         running = asyncio.create_task(self._runner.run(stop), name="runner")
+        # None of the others ends by itself: one that does has failed, and so has the worker.
+        tasks = [
+            running,
+            asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
+            asyncio.create_task(self._errands.run(), name="errands"),
+        ]
         try:
-            # Following the files never ends by itself: when it does it has failed, and so has the worker.
-            done, _ = await asyncio.wait((watching, running), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (watching, running):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(watching, running, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._grants.aclose()
         log.info("worker.stopped", worker=self._name)
 
     async def _on_changes(self, changes: Changes) -> None:

@@ -1,7 +1,7 @@
 """Which connector and which settings a job is for.
 
-Connectors are known by their slug. Those that other packages bring will be found by the entry point group
-`crmroute.connectors`; they are added to the mapping that `workers.app` hands in, and nothing here changes.
+Connectors are known by their slug: our own, and those that other packages bring by the entry point group
+`crmroute.connectors` (docs/connectors.md). One of these that cannot be loaded is logged and left out.
 
 A tenant's integration is read once and kept until the tenant's file changes; secrets by reference are
 followed again after half a minute, so that a rotated one is taken up without a restart.
@@ -9,8 +9,10 @@ followed again after half a minute, so that a rotated one is taken up without a 
 
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
 from typing import Any, Protocol
 
+import structlog
 from msgspec import Struct
 
 from router.core.identities import IntegrationName, RuleName, TenantId
@@ -18,15 +20,70 @@ from router.core.lookups import LookupJob
 from router.core.plans import digest_of, find_integration
 from router.core.rules import Credentials
 from router.core.tenants import Integration, Tenant
-from workers.connectors import custom
+from router.settings.entry_points import added_connectors
+from workers.accounts import Subject
+from workers.connectors import (
+    bullhorn,
+    custom,
+    hubspot,
+    pipedrive,
+    proprietary,
+    proprietary_i,
+    salesforce,
+    sugarcrm,
+    suitecrm,
+    vtiger,
+    zendesk,
+    zoho,
+)
 from workers.connectors.steps import Connector
 from workers.errors import IntegrationUnusable
-from workers.lookup import Subject
+from workers.grants import GrantName
 from workers.secrets import read_settings
 
-BUILT_IN: Mapping[str, Connector[Any]] = {connector.slug: connector for connector in (custom.CONNECTOR,)}
+log = structlog.get_logger(__name__)
+
+BUILT_IN: Mapping[str, Connector[Any]] = {
+    module.CONNECTOR.slug: module.CONNECTOR
+    for module in (
+        bullhorn,
+        custom,
+        pipedrive,
+        proprietary,
+        proprietary_i,
+        hubspot,
+        salesforce,
+        sugarcrm,
+        suitecrm,
+        vtiger,
+        zendesk,
+        zoho,
+    )
+}
 SECRETS_KEPT_SECONDS = 30.0
 KEPT_MOST = 20_000
+
+
+def load_connectors() -> dict[str, Connector[Any]]:
+    """By slug: our own, and then those of other packages, whose code runs here for the first time."""
+    added, skipped = added_connectors(BUILT_IN)
+    for problem in skipped:
+        log.warning("connector.skipped", problem=str(problem))
+    connectors = dict(BUILT_IN)
+    for slug, point in added.items():
+        try:
+            connectors[slug] = _load(point)
+        except (Exception, SystemExit) as error:  # a stranger's module may do anything
+            told = f"{type(error).__name__}: {error}"[:256]
+            log.error("connector.broken", connector=slug, problem=told)
+    return connectors
+
+
+def _load(point: EntryPoint) -> Connector[Any]:
+    loaded = point.load()
+    if not isinstance(loaded, Connector) or loaded.slug != point.name:
+        raise TypeError(f"{point.value} is no connector of this name")
+    return loaded
 
 
 class TenantSource(Protocol):
@@ -73,8 +130,14 @@ class Catalogue:
 
     def find(self, job: LookupJob) -> Found:
         """Raises IntegrationUnusable."""
-        wanted = (job.key.tenant, job.key.integration, job.credentials_of)
-        tenant = self._tenants.tenant(job.key.tenant)
+        return self.integration(job.key.tenant, job.key.integration, job.credentials_of)
+
+    def integration(
+        self, tenant_id: TenantId, name: IntegrationName, credentials_of: RuleName | None = None
+    ) -> Found:
+        """Raises IntegrationUnusable."""
+        wanted = (tenant_id, name, credentials_of)
+        tenant = self._tenants.tenant(tenant_id)
         kept = self._kept.get(wanted)
         # The same file is the same object: comparing every setting for every job would be slow.
         is_old = (
@@ -112,7 +175,18 @@ class Catalogue:
         what = f"the configuration of `{integration.name}`"
         settings = read_settings(given, connector.settings, self._environment, what)
         revision = digest_of(integration.connector, integration.settings, credentials)
-        return Found(Subject(connector, settings, tenant.country), integration.in_flight, revision)
+        identity = digest_of(
+            integration.connector, {key: given[key] for key in connector.identity if key in given}
+        )
+        subject = Subject(
+            connector=connector,
+            settings=settings,
+            country=tenant.country,
+            tenant=tenant.id,
+            integration=integration.name,
+            grant=GrantName(tenant.id, integration.name, credentials_of, identity),
+        )
+        return Found(subject, integration.in_flight, revision)
 
 
 def _credentials(tenant: Tenant, rule_name: RuleName | None) -> Credentials | None:

@@ -108,6 +108,7 @@ class Site:
         return {
             "CRMROUTE_CONFIG": str(self.config),
             "CRMROUTE__WORKER__HTTPS_ONLY": "false",
+            "CRMROUTE__WORKER__ALLOWED_NETWORKS": "127.0.0.0/8",
             "CRMROUTE__REDIS__EMBEDDED_FOLDER": str(self.folder / "redis"),
             "CRMROUTE__ROUTER__NAME": account,
             "CRMROUTE__LOG__FORMAT": "json",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from router.ami.messages import AmiMessage
+from router.core.call_ends import CallStage, CallSummary
 from router.core.events import (
     AskedFor,
     AsteriskEvent,
@@ -54,6 +55,14 @@ _FIELDS = {
     "asked": re.compile("|".join(kind.value for kind in AskedFor)),
     "why": re.compile("|".join(why.value for why in DefaultedWhy)),
     "to": re.compile(r"[0-9A-Za-z_.@+*#/-]{1,250}"),
+    "where": re.compile("|".join(stage.value for stage in CallStage)),
+    "secs": re.compile(r"[0-9]{1,6}"),
+    "talkms": re.compile(r"[0-9]{1,9}"),
+    "moved": re.compile(r"[01]"),
+    "caller": re.compile(r"[01]"),
+    "dial": re.compile(r"[A-Z]{0,20}"),
+    "mail": re.compile(r"[A-Z]{0,20}"),
+    "conf": re.compile(r"[A-Z]{0,20}"),
 }
 
 # The parts of ROUTE_STATE, in their order. None of their patterns has the sign that joins them.
@@ -146,7 +155,25 @@ def _read_defaulted(message: AmiMessage, _server: ServerName, _asterisk_now: flo
 
 
 def _read_gone(message: AmiMessage, _server: ServerName, _asterisk_now: float) -> CallerHungUp:
-    return CallerHungUp(_parking(message))
+    return CallerHungUp(_parking(message), _summary(message.headers))
+
+
+def _summary(fields: Mapping[str, str]) -> CallSummary | None:
+    """None from a dialplan that does not tell, or tells what cannot be: the call is over all the same."""
+    try:
+        return CallSummary(
+            tenant=TenantId(_field(fields, "tenant")),
+            stage=CallStage(_field(fields, "where")),
+            seconds=int(_field(fields, "secs")),
+            talk_seconds=int(_field(fields, "talkms")) / 1000,
+            is_transferred=_field(fields, "moved") == "1",
+            is_hung_up=_field(fields, "caller") == "1",
+            dial_status=_field(fields, "dial"),
+            voicemail_status=_field(fields, "mail"),
+            conference_result=_field(fields, "conf"),
+        )
+    except _Misfit:
+        return None
 
 
 _READERS: dict[str, Callable[[AmiMessage, ServerName, float], AsteriskEvent]] = {

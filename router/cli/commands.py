@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
-from msgspec import Struct
 
+from router.cli.crm.commands import crm
 from router.cli.errors import CliError, ExitCode, OutOfReach, WrongUsage
+from router.cli.invocations import Invocation, Invoked
 from router.cli.output import Screen
 
 HELP = "Routes each incoming call by what a CRM says of its caller."
@@ -25,15 +26,6 @@ EPILOGUE = (
     "Exit codes: 0 well; 1 problems found; 2 wrong usage or configuration; 3 something is out of reach."
 )
 
-
-class Invocation(Struct, frozen=True):
-    """What holds for every command."""
-
-    config: Path
-    screen: Screen
-
-
-Invoked = Annotated[Invocation, Parameter(parse=False)]
 
 app = App(
     name="crmroute",
@@ -201,6 +193,10 @@ def why(
             return await show_why(invocation.screen, store.decisions, call, zones)
 
     return asyncio.run(answer())
+
+
+crm.group = ASKING
+app.command(crm)
 
 
 @app.command(group=ASKING)

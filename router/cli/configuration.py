@@ -14,7 +14,7 @@ from router.settings.checking import tenant_check
 from router.settings.documents import Unreadable, read_document
 from router.settings.errors import FileProblem, SettingsError
 from router.settings.load import load_settings
-from router.settings.manifest_files import load_manifests
+from router.settings.manifest_files import find_manifests
 from router.settings.model import Settings
 from router.settings.tenant_files import TenantFiles, parse_tenant
 
@@ -48,9 +48,12 @@ def read_tenants(folder: Path, settings: Settings | None = None) -> TenantFiles:
 
 
 def read_manifests(folder: Path) -> tuple[dict[str, Manifest] | None, list[FileProblem]]:
-    """The connectors' manifests; or None and what is wrong with them, and then integrations go unchecked."""
+    """The connectors' manifests; or None and what is wrong with them, and then integrations go unchecked.
+
+    What other packages bring and cannot be used is told as warnings.
+    """
     try:
-        return load_manifests(folder), []
+        return find_manifests(folder)
     except SettingsError as error:
         return None, list(error.problems)
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from router.core.call_ends import CallSummary
 from router.core.decisions import Decision
 from router.core.destinations import Destination
 from router.core.events import TimerName
@@ -41,4 +42,10 @@ class Report(Struct, frozen=True):
     decision: Decision
 
 
-Action = ArmFallback | StartLookup | Claim | Move | StartTimer | Report
+class CloseCall(Struct, frozen=True):
+    """The call is over: what is open of it for the CRM's call log is closed."""
+
+    summary: CallSummary
+
+
+Action = ArmFallback | StartLookup | Claim | Move | StartTimer | Report | CloseCall

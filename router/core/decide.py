@@ -10,7 +10,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core import events
-from router.core.actions import Action, ArmFallback, Claim, Move, Report, StartLookup, StartTimer
+from router.core.actions import (
+    Action,
+    ArmFallback,
+    Claim,
+    CloseCall,
+    Move,
+    Report,
+    StartLookup,
+    StartTimer,
+)
 from router.core.calls import Call, CallState, Choice, Moment, check_transition
 from router.core.choices import choose, choose_by_answer, choose_by_ruling, choose_without_integration
 from router.core.decisions import Ending
@@ -112,7 +121,8 @@ def _on_left(call: Call, event: _Left, moment: Moment) -> Decided:
         case events.CallDefaulted():
             return _end(call, CallState.DEFAULTED, Ending.DEFAULTED, moment, place=event.place, why=event.why)
         case events.CallerHungUp():
-            return _end(call, CallState.GONE, Ending.ABANDONED, moment)
+            gone, reports = _end(call, CallState.GONE, Ending.ABANDONED, moment)
+            return gone, [*reports, CloseCall(event.summary)] if event.summary else reports
         case events.CallVanished():
             return _end(call, CallState.LOST, Ending.VANISHED, moment)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from router.core.call_ends import CallSummary
 from router.core.identities import ChannelName, ServerName, TenantId, Uniqueid
 from router.core.lookups import Asked
 
@@ -78,7 +79,11 @@ class CallDefaulted(Struct, frozen=True):
 
 
 class CallerHungUp(Struct, frozen=True):
+    """The call is over, wherever it was."""
+
     parking: int
+    summary: CallSummary | None = None
+    """None: the dialplan is older than this router, or cannot tell."""
 
 
 class CallVanished(Struct, frozen=True):

@@ -44,6 +44,16 @@ class Manifest(Struct, frozen=True):
     label: str = ""
     modules: tuple[str, ...] = ()
     """The CRM's modules that can be searched; empty: any name."""
+    default_modules: tuple[str, ...] = ()
+    """Those that are searched where a rule names none."""
+    abilities: tuple[str, ...] = ("find",)
+    by: tuple[str, ...] = ()
+    """What a record can be found by: number, digits."""
+    auth: tuple[str, ...] = ()
+    requests_per_lookup: int = 1
+    """Of a cold look-up by number that finds somebody."""
+    requests_per_second: float = 0
+    """The budget where an integration sets none; 0: no limit."""
 
     def setting(self, name: str) -> Setting | None:
         return next((setting for setting in self.settings if setting.name == name), None)

@@ -17,6 +17,7 @@ Six comes before seven: where digits are valid both ways, callers of the tenant'
 likely. A trunk that always delivers a plus leaves no such doubt.
 """
 
+import re
 from enum import StrEnum
 from functools import lru_cache
 
@@ -66,6 +67,10 @@ WITHHELD_NUMBERS = frozenset(
 )
 
 _MOST_RECEIVED = 64
+_MOST_WRITTEN = 200
+_TRUNK_IN_BRACKETS = re.compile(r"\(\s*0\s*\)")
+_EXTENSION = re.compile(r"(?i)[;,]?\s*(?:extension|ext|poste|post|app|x|#)\.?\s*[=:]?\s*\d{1,7}\s*$")
+_BETWEEN_NUMBERS = re.compile(r"[/;,|\n]|\s+(?:or|ou|und|and|et)\s+", re.IGNORECASE)
 _MOST_DIGITS = 40
 _MOST_SHORT = 6
 _MOST_LOCAL = 8
@@ -108,6 +113,36 @@ def spellings(number: E164, country: str) -> tuple[str, ...]:
     spelt.append(phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL))
     spelt += [_international_prefix(country) + digits, digits]
     return tuple(dict.fromkeys(spelt))
+
+
+def national_digits(number: E164) -> str:
+    """The number without its country code and without a trunk prefix: `639980001` of +33639980001."""
+    parsed = _parse(number, None)
+    return phonenumbers.national_significant_number(parsed) if parsed else number.removeprefix("+")
+
+
+def has_number(text: str, number: E164, country: str) -> bool:
+    """Whether a text that people wrote holds this number, in whatever spelling.
+
+    A number without its country code is read in the tenant's country. Extensions and words around it do not
+    matter, nor does a second number beside it.
+    """
+    if text.isascii() and _understand(_compact(text), country)[1] == number:
+        return True
+    short = text[:_MOST_WRITTEN]
+    # Written as +33 (0)6 …: the trunk prefix in brackets is none behind a country code.
+    bare = _TRUNK_IN_BRACKETS.sub(" ", short) if short.lstrip().startswith(("+", "00")) else short
+    if any(_understand(_compact(part), country)[1] == number for part in _parts(bare)):
+        return True
+    return any(
+        phonenumbers.format_number(match.number, PhoneNumberFormat.E164) == number
+        for match in phonenumbers.PhoneNumberMatcher(bare, country, phonenumbers.Leniency.POSSIBLE, 20)
+    )
+
+
+def _parts(text: str) -> list[str]:
+    """The numbers of a field that holds several, each without its extension."""
+    return [_EXTENSION.sub("", part) for part in _BETWEEN_NUMBERS.split(text)]
 
 
 def _printable(text: str) -> str:

@@ -6,7 +6,7 @@ new one.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from functools import cached_property
 from hashlib import blake2b
 
@@ -38,6 +38,13 @@ def find_integration(tenant: Tenant, name: IntegrationName) -> Integration | Non
         if rule.source and rule.source.custom is not None and own_integration_name(rule.name) == name:
             return Integration(name=name, connector=CUSTOM_CONNECTOR, settings=rule.source.custom)
     return None
+
+
+def fields_read_of(tenant: Tenant, name: IntegrationName) -> tuple[str, ...]:
+    """The fields that the tenant's rules read of this integration, each once."""
+    rules = [rule for rule in tenant.rules if rule.source and rule.source.integration == name]
+    plans = [RulePlan(tenant, rule, {}, UTC) for rule in rules]
+    return tuple(dict.fromkeys(field for plan in plans for field in plan.fields))
 
 
 def digest_of(*parts: object) -> str:

@@ -1,4 +1,7 @@
-"""The words of a trace, by language. `router.core.explain` picks the sentence and fills it."""
+"""The words of a trace, by language. `router.core.explain` picks the sentence and fills it.
+
+`router.core.briefs` does so with those of a single line.
+"""
 
 from collections.abc import Mapping
 
@@ -67,4 +70,28 @@ ENGLISH: Mapping[str, str] = {
     "vanished": "Asterisk restarted, or the call left while the connection was down.",
     "rehearsed": "This was a dry run: no call was moved.",
     "unconfirmed": "Asterisk never said where the call went.",
+}
+
+ENGLISH_BRIEFS: Mapping[str, str] = {
+    "line": "{target}, because line {number} holds: {tests}",
+    "outcome": "{target}, because {because}",
+    "default": "{target}, the default",
+    "default_because": "{target}, the default, because {because}",
+    "greeting": "the greeting, to key digits",
+    "undecided": "nothing was decided",
+    "because_found": "no line holds for the record",
+    "because_not_found": "the CRM does not know the caller",
+    "because_several": "the CRM has several records of the caller",
+    "because_withheld": "the caller withheld the number",
+    "because_no_digits": "the caller keyed no usable digits",
+    "because_crm_error": "the CRM could not answer",
+    "because_timeout": "the CRM did not answer in time",
+    "because_overloaded": "the look-up could not be served",
+    "because_no_lookup": "nothing had to be asked of the CRM",
+    "abandoned": "; the caller hung up first",
+    "defaulted": "; Asterisk took the call to {place}{because}",
+    "defaulted_hold": ", for nobody moved it in time",
+    "defaulted_grace": ", for it was claimed and not moved",
+    "defaulted_missing": ", for the destination does not exist there",
+    "unconfirmed": "; Asterisk did not say where the call went",
 }

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from router.core.call_logs import LogOptions
 from router.core.destinations import Target
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.rules import Rule
@@ -49,6 +50,8 @@ class Integration(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     cache: CacheAges = CacheAges()
     in_flight: Annotated[int, Meta(ge=1, le=1000)] = 50
     """Look-ups at the same time, per worker."""
+    log: LogOptions = LogOptions()
+    """Which finished calls are written into the CRM, and how."""
 
 
 class Tenant(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

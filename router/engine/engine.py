@@ -22,10 +22,11 @@ from router.ami.seam import (
 )
 from router.core.calls import Call, CallState, Moment
 from router.core.decide import Limits, park
-from router.core.events import AsteriskEvent, CallParked, LookupAnswered
+from router.core.events import AsteriskEvent, CallerHungUp, CallParked, LookupAnswered
 from router.core.identities import RouterName, ServerName, Uniqueid
 from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import Plans
+from router.engine.call_logger import CallLogger
 from router.engine.inboxes import Inbox, InboxKey
 from router.engine.perform import Performance
 from router.engine.recorder import Recorder
@@ -43,6 +44,7 @@ class Engine:
         links: Mapping[ServerName, AsteriskLink],
         queue: LookupQueue,
         recorder: Recorder,
+        call_logger: CallLogger,
         plans: Plans,
         limits: Limits,
         now: Callable[[], Moment],
@@ -51,7 +53,8 @@ class Engine:
         self._plans = plans
         self._limits = limits
         self._now = now
-        self._performance = Performance(router, links, queue, recorder)
+        self._call_logger = call_logger
+        self._performance = Performance(router, links, queue, recorder, call_logger, now)
         self._inboxes: dict[InboxKey, Inbox] = {}
         self._inboxes_by_token: dict[str, Inbox] = {}
         self._link_numbers: dict[ServerName, int] = {}
@@ -108,6 +111,9 @@ class Engine:
             inbox.put(event)
         elif isinstance(event, CallParked):
             self._open(key, event)
+        elif isinstance(event, CallerHungUp) and event.summary is not None:
+            # A call that has landed has no inbox any more, and may be of this router's former life.
+            self._call_logger.end(key[1], event.summary, self._now().epoch)
 
     def _open(self, key: InboxKey, event: CallParked) -> None:
         if self._is_stopping:

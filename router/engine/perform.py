@@ -1,18 +1,19 @@
-"""Doing what the core asks: over AMI, in the store, on the decision stream.
+"""Doing what the core asks: over AMI, in the store, on the decision stream and the CRM's call log.
 
 Nothing here decides. Each action that has a result gives it back as the call's next event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from router.ami.seam import AsteriskLink
 from router.core import actions, events
 from router.core.actions import Action
-from router.core.calls import Call
+from router.core.calls import Call, Moment
 from router.core.decisions import Decision
 from router.core.events import Event
 from router.core.identities import RouterName, ServerName
 from router.core.lookups import Waiter
+from router.engine.call_logger import CallLogger
 from router.engine.inboxes import Inbox
 from router.engine.recorder import Recorder
 from router.store.errors import StoreError
@@ -28,11 +29,15 @@ class Performance:
         links: Mapping[ServerName, AsteriskLink],
         queue: LookupQueue,
         recorder: Recorder,
+        call_logger: CallLogger,
+        now: Callable[[], Moment],
     ) -> None:
         self._router = router
         self._links = links
         self._queue = queue
         self._recorder = recorder
+        self._call_logger = call_logger
+        self._now = now
 
     async def perform(self, inbox: Inbox, action: Action) -> Event | None:
         call = inbox.call
@@ -49,6 +54,8 @@ class Performance:
                 return await self._move(call, action)
             case actions.Report():
                 self._report(call, action.decision)
+            case actions.CloseCall():
+                self._call_logger.end(call.parked.uniqueid, action.summary, self._now().epoch)
             case actions.StartTimer():
                 raise AssertionError("timers belong to the inbox")
         return None
@@ -76,6 +83,7 @@ class Performance:
 
     def _report(self, call: Call, decision: Decision) -> None:
         self._recorder.put(decision, is_only_witness=call.won_claim)
+        self._call_logger.put(call, decision)
 
     def _link(self, call: Call) -> AsteriskLink:
         return self._links[call.parked.server]

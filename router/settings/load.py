@@ -7,6 +7,7 @@ each with the file and line, or the variable, that it comes from.
 
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def _overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _check(data: dict[str, Any], with_asterisk: bool) -> Iterator[Problem]:
     """What the types alone cannot say. Values of a wrong type are told elsewhere and passed over here."""
     yield from _check_times(data.get("router"))
+    yield from _check_networks(data.get("worker"))
     templates = data.get("destinations")
     for kind, template in templates.items() if isinstance(templates, dict) else ():
         if isinstance(template, str) and template:
@@ -154,6 +156,28 @@ def _check_times(router: Any) -> Iterator[Problem]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_networks(worker: Any) -> Iterator[Problem]:
+    networks = worker.get("allowed_networks") if isinstance(worker, dict) else None
+    for index, text in enumerate(networks if isinstance(networks, list) else ()):
+        if isinstance(text, str):
+            yield from _check_network(text, ("worker", "allowed_networks", index))
+
+
+def _check_network(text: str, path: ValuePath) -> Iterator[Problem]:
+    try:
+        meant = str(ip_network(text, strict=False))
+    except ValueError:
+        mend = "Write an address and the length of its network, such as 10.20.0.0/16 or fd12::/48."
+        yield error(path, f"`{text[:60]}` is not a network", mend)
+        return
+    try:
+        ip_network(text)
+    except ValueError:
+        what = f"`{text}` is not a network but an address within one"
+        alone = text.partition("/")[0]
+        yield error(path, what, f"Write {meant} for the network, or {alone} for that address alone.")
 
 
 def check_template(kind: str, template: str) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Where a process's logs go: standard error, in the settings' format, from the settings' level.
 
-httpx logs every request's address at `info`, secrets included; it is kept quiet whatever the level.
+httpx logs every request's address at `info`, secrets included, and spnego every step of a Windows sign-in at
+`debug`; they are kept quiet whatever the level.
 """
 
 import logging
@@ -14,7 +15,7 @@ from router.settings.model import LogSettings
 QUIET = LogSettings(level="error", format="text")
 """For a command that prints results: its output is the answer and nothing else."""
 
-LOUD_LIBRARIES = ("httpx", "httpcore", "aiohttp", "asyncio")
+LOUD_LIBRARIES = ("httpx", "httpcore", "aiohttp", "asyncio", "spnego")
 
 
 def configure_logs(settings: LogSettings) -> None:

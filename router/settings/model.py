@@ -4,7 +4,7 @@ The values and one line of why for each stand in `config/default.toml`; `router.
 Durations are in seconds.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -81,11 +81,28 @@ class WorkerSettings(Section, frozen=True):
     attempt_seconds: Seconds
     retry_first_seconds: Seconds
     answer_bytes: Annotated[int, Meta(ge=1024)]
+    large_answer_bytes: Annotated[int, Meta(ge=1024)]
+    """The limit of answers that describe a CRM itself."""
     redirects: Annotated[int, Meta(ge=0, le=10)]
     connections: Annotated[int, Meta(ge=1)]
     connections_per_host: Annotated[int, Meta(ge=1)]
     https_only: bool
+    allowed_networks: tuple[str, ...]
+    """Networks such as `10.20.0.0/16` that may be asked although they are not public."""
     reclaim_slack_seconds: Seconds
+
+
+class VaultSettings(Section, frozen=True):
+    keys: tuple[Any, ...]
+    """Texts or references, which only workers follow. The first one seals, every one opens. Empty: the key
+    file's."""
+    key_file: str
+    folder: str
+    """Where a worker keeps sealed copies of grants that have a refresh token."""
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"VaultSettings({len(self.keys)} keys)"
 
 
 class LogSettings(Section, frozen=True):
@@ -99,6 +116,7 @@ class Settings(Section, frozen=True):
     asterisk: tuple[AsteriskServer, ...]
     redis: RedisSettings
     worker: WorkerSettings
+    vault: VaultSettings
     destinations: dict[DestinationKind, str]
     """Templates, `context,exten,priority` with `{option}` and `{tenant}`. A kind whose template is empty is
     not offered: it is not in here."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from router.core.tenants import Tenant
-from router.settings.model import AsteriskServer, Settings
+from router.settings.model import AsteriskServer, Settings, VaultSettings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The one that editors' TOML plug-ins know."""
@@ -55,6 +55,7 @@ def settings_schema() -> dict[str, Any]:
         if name != AsteriskServer.__name__:
             definition.pop("required", None)
     schema["definitions"][AsteriskServer.__name__]["properties"]["secret"] = SECRET
+    schema["definitions"][VaultSettings.__name__]["properties"]["keys"]["items"] = SECRET
     return _shaped(schema)
 
 

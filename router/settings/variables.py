@@ -1,4 +1,7 @@
-"""Settings in the environment: `CRMROUTE__SECTION__KEY=value`, typed by the settings' own struct."""
+"""Settings in the environment: `CRMROUTE__SECTION__KEY=value`, typed by the settings' own struct.
+
+A list of texts is one variable, with commas between the texts.
+"""
 
 from typing import Any
 
@@ -22,13 +25,15 @@ class BadVariable(Exception):
         super().__init__(f"{what}. {mend}")
 
 
-def read_variable(name: str, text: str) -> tuple[Path, bool | int | float | str]:
+def read_variable(name: str, text: str) -> tuple[Path, bool | int | float | str | list[str]]:
     """Where in the settings a variable belongs, and its value. Raises BadVariable."""
     path: Path = ()
     type_: shape.Type = shape.type_info(Settings)
     for word in name.removeprefix(VARIABLE_PREFIX).lower().split("__"):
         part, type_ = _descend(word, type_)
         path = (*path, part)
+    if isinstance(type_, shape.VarTupleType) and isinstance(type_.item_type, shape.StrType):
+        return path, [part for part in (item.strip() for item in text.split(",")) if part]
     if isinstance(type_, shape.StructType | shape.VarTupleType | shape.DictType):
         raise BadVariable("it names a whole table", f"Name one value: {name}__KEY.")
     return path, _typed(text, type_)
@@ -36,6 +41,9 @@ def read_variable(name: str, text: str) -> tuple[Path, bool | int | float | str]
 
 def _descend(word: str, type_: shape.Type) -> tuple[str | int, shape.Type]:
     match type_:
+        case shape.VarTupleType(item_type=shape.StrType()):
+            mend = "Write the whole list, with commas between its texts."
+            raise BadVariable("it names a part of a list", mend)
         case shape.VarTupleType() if word.isascii() and word.isdecimal():
             return int(word), type_.item_type
         case shape.VarTupleType():

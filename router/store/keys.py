@@ -10,7 +10,24 @@ part of the name.
     <prefix>:{s<shard>}:jobs:<tenant>               stream: a tenant's jobs
     <prefix>:{s<shard>}:waiters:<tenant>:<digest>   hash: who waits for one question
     <prefix>:{s<shard>}:cache:<tenant>:<digest>     string: its answer
+    <prefix>:{s<shard>}:grant:<tenant>:<name>       hash: what signing in to a CRM brought, sealed
+    <prefix>:{s<shard>}:grant-life:<tenant>:<name>  string: lives as long as that token does
+    <prefix>:{s<shard>}:grant-lock:<tenant>:<name>  string: who signs in at this moment
+    <prefix>:{s<shard>}:open-call:<tenant>:<call>   hash: a call that is not over yet, for the CRM's call log
+    <prefix>:{s<shard>}:log-ring                    sorted set: integrations with calls to write, by turn
+    <prefix>:{s<shard>}:log-tenants                 set: tenants with calls to write or given up
+    <prefix>:{s<shard>}:log-call:<tenant>:<id>      hash: a finished call that is to be written
+    <prefix>:{s<shard>}:log-seen:<tenant>:<id>      string: this call was put on the queue
+    <prefix>:{s<shard>}:log-waiting:<tenant>:<name>  sorted set: an integration's ids, by when they are due
+    <prefix>:{s<shard>}:log-held:<tenant>:<name>    sorted set: those in workers' hands, by their lease's end
+    <prefix>:{s<shard>}:log-state:<tenant>:<name>   hash: how the integration fares
+    <prefix>:{s<shard>}:log-failed:<tenant>         sorted set: ids and integrations that were given up
+    <prefix>:{s<shard>}:log-names:<tenant>          set: integrations that any of these are of
     <prefix>:{r:<router>}:answers                   stream: a router's answers
+    <prefix>:{e}:errands                            list: errands that no worker has taken
+    <prefix>:{e}:errand:<id>                        string: somebody waits for this errand
+    <prefix>:{e}:reply:<id>                         list: its reply
+    <prefix>:{e}:sign-in:<state>                    string: a person's sign-in under way, sealed
     <prefix>:{d}:decisions                          stream: the latest decisions
     <prefix>:{d}:seen:<server>:<call>:<parking>     string: the end of this parking is recorded
 """
@@ -58,8 +75,42 @@ class Keys:
     def cache(self, tenant: TenantId, digest: str) -> str:
         return f"{self._shard_prefix(self.shard(tenant))}cache:{tenant}:{digest}"
 
+    def grant(self, tenant: TenantId, name: str) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}grant:{tenant}:{name}"
+
+    def grant_life(self, tenant: TenantId, name: str) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}grant-life:{tenant}:{name}"
+
+    def grant_lock(self, tenant: TenantId, name: str) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}grant-lock:{tenant}:{name}"
+
+    def open_call(self, tenant: TenantId, call_id: Uniqueid) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}open-call:{tenant}:{call_id}"
+
+    def call_log(self, shard: int) -> tuple[str, ...]:
+        """The ring, the tenants, and the stems that `log_prelude.lua` puts the rest of a name behind."""
+        prefix = self._shard_prefix(shard)
+        stems = ("call", "seen", "waiting", "held", "state", "failed", "names")
+        return (f"{prefix}log-ring", f"{prefix}log-tenants", *(f"{prefix}log-{stem}:" for stem in stems))
+
+    def log_tenants(self, shard: int) -> str:
+        return f"{self._shard_prefix(shard)}log-tenants"
+
     def answers(self, router: RouterName) -> str:
         return f"{self._prefix}:{{r:{_without_braces(router)}}}:answers"
+
+    @property
+    def errands(self) -> str:
+        return f"{self._prefix}:{{e}}:errands"
+
+    def errand(self, errand_id: str) -> str:
+        return f"{self._prefix}:{{e}}:errand:{errand_id}"
+
+    def errand_reply(self, errand_id: str) -> str:
+        return f"{self._prefix}:{{e}}:reply:{errand_id}"
+
+    def sign_in(self, state: str) -> str:
+        return f"{self._prefix}:{{e}}:sign-in:{state}"
 
     @property
     def decisions(self) -> str:

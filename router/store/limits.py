@@ -1,5 +1,7 @@
 """The store's own limits, that no operator needs to turn, and the answer that a limit gives."""
 
+from msgspec import Struct
+
 from router.core.lookups import Answer
 from router.core.rules import Outcome
 
@@ -27,6 +29,32 @@ SEEN_SECONDS = 600
 
 DELIVERIES_MOST = 3
 """A job that was handed out more often than this is what ends its workers."""
+
+
+OPEN_CALL_SECONDS = 86_400
+"""A call that is not over by then is not written."""
+
+
+class CallLogLimits(Struct, frozen=True):
+    """Of the queue on which finished calls wait for their CRM."""
+
+    in_hand: int = 2
+    """Of one integration in workers' hands, over all workers; one while its CRM fails."""
+    given_up_seconds: int = 172_800
+    """How long a call is tried; also how long its id is remembered, so that it is not put there twice."""
+    waiting: int = 100_000
+    """Of one integration; what comes beyond is given up at once."""
+    failed_seconds: int = 604_800
+    failed: int = 5_000
+    """Calls given up that are kept of one tenant."""
+
+
+def given_up_text(hours: float, problem: str) -> str:
+    return f"given up after {hours:g} h: {problem}"
+
+
+def full_log_text(waiting: int) -> str:
+    return f"{waiting} calls of this integration waited already"
 
 
 def overloaded_text(tenant: str, jobs_kept: int) -> str:

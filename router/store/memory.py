@@ -25,6 +25,9 @@ from router.store.limits import (
     overloaded_text,
     poisoned_answer,
 )
+from router.store.memory_call_log import MemoryCallLog
+from router.store.memory_errands import MemoryErrands
+from router.store.memory_grants import MemoryGrantStore
 from router.store.seams import StoreHealth, TakenJob
 
 
@@ -66,6 +69,9 @@ class MemoryStore:
         self.lookups = MemoryLookupQueue(self)
         self.jobs = MemoryJobQueue(self)
         self.decisions = MemoryDecisionStream(self, decisions_kept)
+        self.grants = MemoryGrantStore(self.check)
+        self.errands = MemoryErrands(self.check)
+        self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
         self.cache: dict[LookupKey, _Kept] = {}
         self.flights: dict[LookupKey, _Flight] = {}
         self.waiting: OrderedDict[TenantId, deque[_Entry]] = OrderedDict()
@@ -103,6 +109,9 @@ class MemoryStore:
         self.waiting.clear()
         self.held.clear()
         self.decisions.forget()
+        self.grants.clear()
+        self.errands.clear()
+        self.call_log.clear()
         self.has_work.clear()
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""How jobs, waiters, answers and decisions are packed into Redis: msgpack, by msgspec.
+"""How jobs, waiters, answers, decisions and calls are packed into Redis: msgpack, by msgspec.
 
 What cannot be unpacked is not ours, or of a version that we do not understand: `Unreadable` says so, and
 the reader drops that one entry.
@@ -10,8 +10,10 @@ from typing import TypeVar
 import msgspec
 from msgspec.msgpack import Decoder, Encoder
 
+from router.core.call_logs import FinishedCall
 from router.core.decisions import Decision
 from router.core.lookups import Answer, LookupJob, Waiter
+from router.core.open_calls import OpenCall
 from router.core.rules import Outcome
 
 T = TypeVar("T")
@@ -22,6 +24,8 @@ _waiters = Decoder(Waiter)
 _answers = Decoder(Answer)
 _decisions = Decoder(Decision)
 _tokens = Decoder(list[str])
+_open_calls = Decoder(OpenCall)
+_finished_calls = Decoder(FinishedCall)
 
 _head = struct.Struct(">cI")
 _ABSENT = b"a"
@@ -32,7 +36,7 @@ class Unreadable(ValueError):
     """These bytes are not what their place in Redis says."""
 
 
-def pack(value: LookupJob | Waiter | Answer | Decision | list[str]) -> bytes:
+def pack(value: LookupJob | Waiter | Answer | Decision | list[str] | OpenCall | FinishedCall) -> bytes:
     return _encoder.encode(value)
 
 
@@ -54,6 +58,14 @@ def unpack_decision(raw: bytes) -> Decision:
 
 def unpack_tokens(raw: bytes) -> list[str]:
     return _unpack(_tokens, raw)
+
+
+def unpack_open_call(raw: bytes) -> OpenCall:
+    return _unpack(_open_calls, raw)
+
+
+def unpack_finished_call(raw: bytes) -> FinishedCall:
+    return _unpack(_finished_calls, raw)
 
 
 def pack_cached(answer: Answer, kept_ms: int) -> bytes:

@@ -7,9 +7,12 @@ from router.settings.model import RedisSettings
 from router.store.addresses import Scheme, parse_address
 from router.store.answers import RedisAnswers
 from router.store.batches import Batcher
+from router.store.call_log import RedisCallLogDesk, RedisCallLogQueue, RedisOpenCalls
 from router.store.connections import Connections
 from router.store.decision_stream import RedisDecisionStream
 from router.store.embedded import Embedded, join_embedded
+from router.store.errand_queue import RedisErrands
+from router.store.grant_store import RedisGrantStore
 from router.store.job_queue import RedisJobQueue
 from router.store.keys import Keys
 from router.store.lookup_queue import RedisLookupQueue
@@ -45,6 +48,11 @@ class RedisStore:
         self._scripts = Scripts(self._batcher)
         self.lookups = RedisLookupQueue(self._batcher, self._scripts, self._keys, settings.jobs_kept)
         self.jobs = RedisJobQueue(self._connections, self._batcher, self._scripts, self._keys)
+        self.errands = RedisErrands(self._connections, self._batcher, self._keys)
+        self.grants = RedisGrantStore(self._batcher, self._scripts, self._keys)
+        self.open_calls = RedisOpenCalls(self._batcher, self._scripts, self._keys)
+        self.call_log = RedisCallLogQueue(self._scripts, self._keys)
+        self.call_log_desk = RedisCallLogDesk(self._batcher, self._scripts, self._keys)
         self.decisions = RedisDecisionStream(
             self._connections, self._batcher, self._scripts, self._keys, settings.decisions_kept
         )
@@ -74,6 +82,7 @@ class RedisStore:
 
     async def aclose(self) -> None:
         await self.jobs.aclose()
+        await self.errands.aclose()
         await self._batcher.aclose()
         if self.embedded is not None:
             self.embedded.leave()

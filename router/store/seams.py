@@ -16,9 +16,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from router.core.call_logs import FinishedCall
 from router.core.decisions import Decision
-from router.core.identities import RouterName, TenantId
+from router.core.errands import AnyErrand, Reply
+from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
+from router.core.open_calls import KeptCall, OpenCall
 
 
 class TakenJob(Struct, frozen=True):
@@ -120,6 +123,193 @@ class DecisionStream(Protocol):
         """All that is kept of one call, oldest first. Raises `StoreError`."""
 
 
+class StoredGrant(Struct, frozen=True):
+    """What signing in to a CRM brought, sealed. `router.store` cannot read it."""
+
+    sealed: bytes
+    """Empty when there is only a problem."""
+    serial: int
+    """Counts the sign-ins; a lower one is older, and is never written over a higher one."""
+    lives_seconds: float | None
+    """How long the token lives from its sign-in on; None when nobody knows."""
+    left_seconds: float | None
+    """How much of that is left, by the store's clock; 0 when it is over, None when nobody knows."""
+    problem: str = ""
+    """Why the last attempt to sign in failed; empty when it worked."""
+    problem_age_seconds: float = 0.0
+
+
+class GrantStore(Protocol):
+    """Grants of a tenant's integrations, shared by all workers. `name` is the grant's own, without spaces."""
+
+    async def read(self, tenant: TenantId, name: str) -> StoredGrant | None:
+        """Raises `StoreError`."""
+
+    async def begin(self, tenant: TenantId, name: str, holder: str, seconds: float) -> bool:
+        """Become the one who signs in, for so long at the most. Raises `StoreError`."""
+
+    async def write(
+        self, tenant: TenantId, name: str, sealed: bytes, serial: int, lives_seconds: float | None
+    ) -> bool:
+        """Keep a newer grant, and forget the problem; False when there is one as new. Raises `StoreError`."""
+
+    async def note_problem(self, tenant: TenantId, name: str, problem: str) -> None:
+        """Raises `StoreError`."""
+
+    async def end(self, tenant: TenantId, name: str, holder: str) -> None:
+        """Let others sign in. Raises `StoreError`."""
+
+    async def forget(self, tenant: TenantId, name: str) -> None:
+        """Raises `StoreError`."""
+
+
+class TakenErrand(Struct, frozen=True):
+    """An errand in a worker's hands."""
+
+    id: str
+    errand: AnyErrand
+    seconds_left: float
+    """Until its asker stops waiting."""
+
+
+class Errands(Protocol):
+    """What a person asks of a CRM through any worker; nothing is kept for later."""
+
+    async def run(self, errand: AnyErrand, seconds: float) -> Reply | None:
+        """The reply, or None when no worker gave one in time. Raises `StoreError`."""
+
+    async def take(self) -> TakenErrand | None:
+        """Wait at most about two seconds for one. Raises `StoreError`."""
+
+    async def reply(self, taken: TakenErrand, reply: Reply) -> None:
+        """Raises `StoreError`."""
+
+    async def keep_sign_in(self, state: str, sealed: bytes, seconds: float) -> None:
+        """Keep what a person's sign-in needs when the browser comes back. Raises `StoreError`."""
+
+    async def kept_sign_in(self, state: str) -> bytes | None:
+        """Raises `StoreError`."""
+
+    async def end_sign_in(self, state: str) -> None:
+        """Raises `StoreError`."""
+
+
+class OpenCalls(Protocol):
+    """A router's side of the CRM's call log: calls that are not over yet, and their end."""
+
+    async def open(self, call: OpenCall) -> None:
+        """Keep an account of a call for a day, beside those of its other parkings and other routers.
+
+        One that comes after the call's end changes nothing. Raises `StoreError`.
+        """
+
+    async def find(self, tenant: TenantId, call_id: Uniqueid) -> KeptCall | None:
+        """None for a call that nobody opened, or that is closed. Raises `StoreError`."""
+
+    async def close(self, call: OpenCall, finished: FinishedCall | None) -> bool:
+        """Close a call and put it on the queue, or drop it where there is nothing to write.
+
+        True for the one router that did it; the others, and a second time, change nothing. Raises
+        `StoreError`.
+        """
+
+
+class TakenCall(Struct, frozen=True):
+    """A finished call in a worker's hands."""
+
+    id: str
+    """The queue's own name for it; opaque."""
+    call: FinishedCall
+    """`is_repeat` is set where an earlier attempt may have written it."""
+    tries: int
+    """This one counted, since it was put on the queue."""
+    lost: int
+    """How many of the last ones ended with their worker, and nobody knows how."""
+    age_seconds: float
+    """Since it was put on the queue, by the store's clock."""
+    failures: int
+    """Of its integration, in a row."""
+
+
+class CallLogQueue(Protocol):
+    """A worker's side of the CRM's call log. A call may be handed out twice: `is_repeat` says so."""
+
+    async def take(self, most: int, lease_seconds: float) -> list[TakenCall]:
+        """Up to `most` calls that are due, integrations in turn; returns at once. Raises `StoreError`.
+
+        A call that is not settled within its lease is handed out again.
+        """
+
+    async def done(self, taken: TakenCall) -> None:
+        """The CRM has it. Raises `StoreError`."""
+
+    async def postpone(
+        self, taken: TakenCall, problem: str, delay_seconds: float, pause_seconds: float = 0.0
+    ) -> None:
+        """Try it again later. With a pause all calls of its integration wait so long.
+
+        What else of a paused integration has waited for two days is given up then. Raises `StoreError`.
+        """
+
+    async def fail(self, taken: TakenCall, problem: str) -> None:
+        """Give it up, and keep it for a week for a person to see. Raises `StoreError`."""
+
+
+class IntegrationLog(Struct, frozen=True, kw_only=True):
+    """How the calls of one integration fare."""
+
+    integration: IntegrationName
+    waiting: int
+    in_hand: int
+    failed: int
+    """Given up, and kept."""
+    failures: int = 0
+    """In a row, because of the CRM or the integration as a whole."""
+    paused_seconds: float = 0.0
+    """Until it is tried again."""
+    problem: str = ""
+    """Why it failed last; empty when it works."""
+
+
+class KeptLog(Struct, frozen=True, kw_only=True):
+    """One call on the queue, or given up."""
+
+    id: str
+    call: FinishedCall
+    tries: int
+    problem: str
+    age_seconds: float
+    """Since it was put on the queue."""
+    due_seconds: float = 0.0
+    """Until it is tried, its integration's pause apart."""
+    failed_seconds: float = 0.0
+    """Since it was given up."""
+
+
+class CallLogDesk(Protocol):
+    """A person's side of the CRM's call log."""
+
+    async def tenants(self) -> list[TenantId]:
+        """Those with calls that wait or were given up. Raises `StoreError`."""
+
+    async def overview(self, tenant: TenantId) -> list[IntegrationLog]:
+        """Integrations with calls that wait or were given up, by name. Raises `StoreError`."""
+
+    async def waiting(self, tenant: TenantId, most: int) -> list[KeptLog]:
+        """Those that wait or are in hand, the next one first. Raises `StoreError`."""
+
+    async def failed(self, tenant: TenantId, most: int) -> list[KeptLog]:
+        """Those that were given up, newest first. Raises `StoreError`."""
+
+    async def retry(
+        self, tenant: TenantId, integration: IntegrationName | None = None, entry_id: str = ""
+    ) -> int:
+        """Put back what was given up, or the one with this id, and try its integrations at once; how many.
+
+        Raises `StoreError`.
+        """
+
+
 class Store(Protocol):
     """One store for one process. Opening it needs no server; closing it ends every wait."""
 
@@ -131,6 +321,21 @@ class Store(Protocol):
 
     @property
     def decisions(self) -> DecisionStream: ...
+
+    @property
+    def grants(self) -> GrantStore: ...
+
+    @property
+    def errands(self) -> Errands: ...
+
+    @property
+    def open_calls(self) -> OpenCalls: ...
+
+    @property
+    def call_log(self) -> CallLogQueue: ...
+
+    @property
+    def call_log_desk(self) -> CallLogDesk: ...
 
     def answers(self, router: RouterName) -> Answers: ...
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from router.ami.inbound import Heard, Unusable, hear, listed_call, unescape, waiting_channel
 from router.ami.messages import AmiMessage, parse_message
+from router.core.call_ends import CallStage, CallSummary
 from router.core.events import (
     AskedFor,
     CallAsking,
@@ -88,6 +89,71 @@ def test_parked_carries_every_field() -> None:
 )
 def test_other_events_say_what_happened(name: str, fields: dict[str, str], event: object) -> None:
     assert heard(user_event(name, "1.1", **fields)) == event
+
+
+GONE = {
+    "N": "2",
+    "Where": "landed",
+    "Tenant": "acme",
+    "Secs": "75",
+    "TalkMs": "61250",
+    "Moved": "0",
+    "Caller": "1",
+    "Dial": "ANSWER",
+    "Mail": "",
+    "Conf": "",
+}
+
+
+def test_end_of_a_call_says_how_it_went() -> None:
+    assert heard(user_event("RouteGone", "1.1", **GONE)) == CallerHungUp(
+        2,
+        CallSummary(
+            tenant=TenantId("acme"),
+            stage=CallStage.LANDED,
+            seconds=75,
+            talk_seconds=61.25,
+            is_hung_up=True,
+            dial_status="ANSWER",
+        ),
+    )
+
+
+def test_end_of_a_call_says_what_else_happened() -> None:
+    said = {"Moved": "1", "Caller": "0", "Dial": "", "Mail": "SUCCESS", "Conf": "HANGUP"}
+
+    summary = heard(user_event("RouteGone", "1.1", **(GONE | said))).summary
+
+    assert (summary.is_transferred, summary.is_hung_up) == (True, False)
+    assert (summary.voicemail_status, summary.conference_result) == ("SUCCESS", "HANGUP")
+
+
+@pytest.mark.parametrize("field", [name for name in GONE if name != "N"])
+def test_dialplan_that_tells_less_ends_the_call_all_the_same(field: str) -> None:
+    fields = {name: value for name, value in GONE.items() if name != field}
+
+    assert heard(user_event("RouteGone", "1.1", **fields)) == CallerHungUp(2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Tenant", ""),
+        ("Tenant", "rival\nx"),
+        ("Where", "elsewhere"),
+        ("Secs", "1700000000"),  # parked by a dialplan that kept no start
+        ("Secs", "-1"),
+        ("TalkMs", "9" * 10),
+        ("TalkMs", "1.5"),
+        ("Moved", "yes"),
+        ("Caller", ""),
+        ("Dial", "answer"),
+        ("Mail", "S" * 21),
+        ("Conf", "HANG UP"),
+    ],
+)
+def test_what_cannot_be_of_a_call_that_is_over_tells_nothing(field: str, value: str) -> None:
+    assert heard(user_event("RouteGone", "1.1", **(GONE | {field: value}))) == CallerHungUp(2)
 
 
 @pytest.mark.parametrize("why", list(DefaultedWhy))

@@ -9,7 +9,7 @@ import pytest
 from router.cli.output import plain
 from tests.cli.conftest import Crmroute
 
-COMMANDS = ("run", "router", "worker", "check", "route", "calls", "why", "doctor", "completion")
+COMMANDS = ("run", "router", "worker", "check", "route", "calls", "why", "crm", "doctor", "completion")
 
 
 def test_help_names_every_command_and_the_exit_codes(crmroute: Crmroute) -> None:

@@ -577,3 +577,71 @@ def test_a_rule_may_be_a_destination_with_a_name() -> None:
 
 def test_a_short_did_is_let_be() -> None:
     assert check('[[numbers]]\ndid = "100"') == []
+
+
+# What is written into the CRM
+
+LOGS = {"custom": CUSTOM, "salesforce": Manifest(slug="salesforce", settings=(), modules=("Lead", "Contact"))}
+WRITES = {**LOGS, "salesforce": msgspec.structs.replace(LOGS["salesforce"], abilities=("log_call", "create"))}
+
+
+def log_text(options: str, connector: str = "salesforce") -> str:
+    integration = f'[[integrations]]\nname = "crm"\nconnector = "{connector}"\nlog = {{ {options} }}\n'
+    return rule_text("").replace(CRM, integration)
+
+
+def log_problems(options: str, manifests: Mapping[str, Manifest] = WRITES) -> list[str]:
+    return [
+        f"{problem.level} {path_text(problem.path)}: {problem.what}"
+        for problem in check(log_text(options), manifests)
+        if "log" in problem.path
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        'calls = ["answered"]',
+        'calls = ["missed", "voicemail"], create_unknown = "Lead", subject = "{name}"',
+        "",
+    ],
+)
+def test_log_that_can_be_written_is_no_problem(options: str) -> None:
+    assert log_problems(options) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            'calls = ["missed"], subject = "{colour} {caller}"',
+            "error integrations[1].log.subject: the subject has no placeholder `{colour}`",
+        ),
+        (
+            'calls = ["missed"], subject = "from {caller"',
+            "error integrations[1].log.subject: a brace of the subject has no partner",
+        ),
+        ('create_unknown = "Lead"', "warning integrations[1].log: `crm` names no calls, so none is written"),
+        (
+            'calls = ["missed"], create_unknown = "Leed"',
+            "error integrations[1].log.create_unknown: the connector `salesforce` has no module `Leed`",
+        ),
+    ],
+)
+def test_log_that_cannot_be_written_is_told(options: str, problem: str) -> None:
+    assert log_problems(options) == [problem]
+
+
+def test_a_connector_that_writes_nothing_is_told() -> None:
+    assert log_problems('calls = ["missed"], create_unknown = "Lead"', LOGS) == [
+        "error integrations[1].log.calls: the connector `salesforce` writes no calls into its CRM",
+        "error integrations[1].log.create_unknown: the connector `salesforce` makes no records",
+    ]
+
+
+def test_the_meant_placeholder_is_offered() -> None:
+    (problem,) = [
+        p for p in check(log_text('calls = ["missed"], subject = "{caler}"'), WRITES) if "log" in p.path
+    ]
+
+    assert problem.mend.startswith("Did you mean `caller`?")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from router.core import events
 from router.core.actions import Action, ArmFallback, Claim, Move, Report, StartLookup, StartTimer
+from router.core.call_ends import CallStage, CallSummary
 from router.core.calls import ENDED, MAY_FOLLOW, Call, CallState
 from router.core.decide import decide
 from router.core.decisions import Ending
@@ -17,7 +18,7 @@ from router.core.errors import ImpossibleEvent
 from router.core.events import AskedFor, DefaultedWhy, Event, TimerName
 from router.core.identities import TenantId
 from router.core.lookups import Asked, CacheState
-from tests.core.makers import LIMITS, after, at, begin, found, greeting_plan, only, parked, plan
+from tests.core.makers import ACME, LIMITS, after, at, begin, found, greeting_plan, only, parked, plan
 
 # Factors: the state of the call; whether this router won its claim; which event; whether the event is of this
 # parking (2), of an earlier or of the next one; what the next parking can be decided on.
@@ -25,6 +26,7 @@ ANSWERED = events.LookupAnswered(2, Asked(CacheState.MISSING, found()))
 WON = events.ClaimAnswered(2, is_won=True)
 LOST_CLAIM = events.ClaimAnswered(2, is_won=False)
 REFUSED = events.MoveAnswered(2, is_accepted=False, problem="channel not up")
+OVER = CallSummary(tenant=ACME, stage=CallStage.PARKED, seconds=3)
 WITHHELD = parked(parking=3, caller_number="", presentation="prohib")
 
 COLUMNS: Mapping[str, tuple[Event, ...]] = {
@@ -62,7 +64,8 @@ ROWS: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
         events.CallDefaulted(2, DefaultedWhy.HOLD, "route-queue/desk/1"),
         ("defaulted: Report",) * 6,
     ),
-    ("the caller hangs up", events.CallerHungUp(2), ("gone: Report",) * 6),
+    ("the caller hangs up", events.CallerHungUp(2, OVER), ("gone: Report CloseCall",) * 6),
+    ("the caller hangs up, and an old dialplan says so", events.CallerHungUp(2), ("gone: Report",) * 6),
     ("the call vanishes", events.CallVanished(), REPORTED),
     ("the answer comes", ANSWERED, (DECIDED, *(STAY,) * 5)),
     ("the answer is on its way", events.LookupAnswered(2, Asked(CacheState.MISSING)), (STAY,) * 6),

@@ -14,6 +14,7 @@ from router.core.identities import RouterName, ServerName
 from router.core.lookups import Answer
 from router.core.plans import Plans, TenantPlan
 from router.core.rules import Outcome
+from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
 from router.engine.recorder import Recorder
 from router.store.memory import MemoryStore
@@ -42,6 +43,7 @@ class Site:
         self.links = {link.name: link for link in links}
         self.recorder = Recorder(self.store.decisions)
         names = [RouterName(f"router-{number}") for number in range(1, routers + 1)]
+        self.call_loggers = {name: CallLogger(self.store.open_calls, self.plans) for name in names}
         self.engines = {name: self._engine(name) for name in names}
         for each in self.links.values():
             each.on_news = self._on_news
@@ -58,6 +60,8 @@ class Site:
     async def __aenter__(self) -> "Site":
         for name, engine in self.engines.items():
             self._start(self._hear_answers(name, engine))
+        for call_logger in self.call_loggers.values():
+            self._start(call_logger.run())
         self._start(self._work())
         self._start(self.recorder.run())
         await self.run()
@@ -97,7 +101,16 @@ class Site:
         return list(reversed(await self.store.decisions.latest(1_000)))
 
     def _engine(self, name: RouterName) -> Engine:
-        return Engine(name, self.links, self.store.lookups, self.recorder, self.plans, LIMITS, self._now)
+        return Engine(
+            name,
+            self.links,
+            self.store.lookups,
+            self.recorder,
+            self.call_loggers[name],
+            self.plans,
+            LIMITS,
+            self._now,
+        )
 
     def _now(self) -> Moment:
         seconds = asyncio.get_running_loop().time()

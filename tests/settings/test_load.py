@@ -104,6 +104,22 @@ def test_environment_reaches_destinations_and_servers(folder: Path) -> None:
     assert settings.asterisk[0].secret == "canary-4711"
 
 
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", ()),
+        ("10.20.0.0/16", ("10.20.0.0/16",)),
+        ("127.0.0.1, fd12::/48 ,", ("127.0.0.1", "fd12::/48")),
+    ],
+)
+def test_a_list_of_texts_is_one_variable(folder: Path, text: str, networks: tuple[str, ...]) -> None:
+    write_local(folder, '[worker]\nallowed_networks = ["192.168.0.0/16"]\n')
+
+    settings = load_settings(folder, {**SECRET, "CRMROUTE__WORKER__ALLOWED_NETWORKS": text})
+
+    assert settings.worker.allowed_networks == networks
+
+
 def test_local_servers_replace_the_default_list(folder: Path) -> None:
     server = 'host = "10.0.0.{n}"\nport = 5038\nusername = "router-a"\nsecret = "s"\n'
     write_local(folder, "".join(f'[[asterisk]]\nname = "pbx{n}"\n{server.format(n=n)}' for n in (1, 2)))
@@ -174,6 +190,8 @@ def test_a_bad_variable_is_named_and_its_value_is_not(folder: Path) -> None:
             "CRMROUTE__ASTERISK__7__HOST": "canary",
             "CRMROUTE__ROUTER": "canary",
             "CRMROUTE__AMI__PINGS_MISSED": "0",
+            "CRMROUTE__WORKER__ALLOWED_NETWORKS": "10.0.0.0/33",
+            "CRMROUTE__WORKER__ALLOWED_NETWORKS__0": "canary",
         },
     )
 
@@ -184,7 +202,9 @@ def test_a_bad_variable_is_named_and_its_value_is_not(folder: Path) -> None:
     assert any("CRMROUTE__ASTERISK__7__HOST" in text for text in told)
     assert any("variable CRMROUTE__ROUTER:" in text and "whole table" in text for text in told)
     assert any("CRMROUTE__AMI__PINGS_MISSED" in text and "at least 1" in text for text in told)
-    assert len(told) == 5
+    assert any("ALLOWED_NETWORKS: error: worker.allowed_networks[1]" in text for text in told)
+    assert any("ALLOWED_NETWORKS__0" in text and "commas between" in text for text in told)
+    assert len(told) == 7
     assert "canary" not in "".join(told)
 
 
@@ -212,6 +232,16 @@ def test_a_missing_value_is_told_by_its_table(folder: Path) -> None:
         ("[asterisk]\nname = 'a'", "Write its header with two brackets: [[asterisk]]."),
         ("router = 5", "it must be a table, not a whole number"),
         ("[worker]\nhttps_only = 'yes'", "it must be true or false, not a text"),
+        ("[worker]\nallowed_networks = '10.0.0.0/8'", "it must be a list, not a text"),
+        ("[worker]\nallowed_networks = [10]", "worker.allowed_networks[1]: it must be a text"),
+        (
+            "[worker]\nallowed_networks = ['10.0.0.0/8', 'lan']",
+            ":2: error: worker.allowed_networks[2]: `lan` is not a network. Write an address and the length",
+        ),
+        (
+            "[worker]\nallowed_networks = [\n'10.0.0.0/8',\n'10.20.3.4/16',\n]",
+            ":4: error: worker.allowed_networks[2]: `10.20.3.4/16` is not a network but an address within",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(folder: Path, text: str, words: str) -> None:

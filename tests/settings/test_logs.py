@@ -6,6 +6,7 @@ from typing import Literal
 
 import httpx
 import pytest
+import spnego
 import structlog
 
 from router.settings.logs import LOUD_LIBRARIES, configure_logs
@@ -48,3 +49,13 @@ async def test_httpx_does_not_log_addresses(caplog: pytest.LogCaptureFixture) ->
         await client.get("https://crm.example/?key=s3cret")
 
     assert "s3cret" not in caplog.text
+
+
+def test_spnego_does_not_log_the_proof_of_a_password(caplog: pytest.LogCaptureFixture) -> None:
+    """Who reads it can guess passwords against it."""
+    configure_logs(LogSettings(level="debug", format="json"))
+    caplog.set_level(logging.DEBUG)
+
+    spnego.client("user", "s3cret", protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm).step()
+
+    assert caplog.text == ""

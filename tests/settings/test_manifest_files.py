@@ -8,6 +8,8 @@ from router.core.manifests import SettingType
 from router.settings.errors import SettingsError
 from router.settings.manifest_files import load_manifests
 
+PROJECT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -21,11 +23,17 @@ def test_a_manifest_is_known_by_its_files_name(folder: Path) -> None:
 
     manifests = load_manifests(folder)
 
-    assert set(manifests) == {"crm"}
+    assert "crm" in manifests
     assert manifests["crm"].slug == "crm"
     assert [(one.name, one.type, one.required) for one in manifests["crm"].settings] == [
         ("url", SettingType.URL, True)
     ]
+
+
+def test_those_that_came_with_the_program_are_there_whatever_the_folder_holds(tmp_path: Path) -> None:
+    built_in = {path.stem for path in (PROJECT / "config" / "connectors").glob("*.toml")}
+
+    assert set(load_manifests(tmp_path)) == set(load_manifests(PROJECT / "config")) == built_in
 
 
 def test_every_problem_of_every_manifest_is_told(folder: Path) -> None:

@@ -12,9 +12,15 @@ from router.core.plans import digest_of
 from router.core.rules import Credentials, Rule, Source
 from router.core.tenants import CacheAges, Integration, Tenant
 from router.settings.model import WorkerSettings
+from router.store.memory import MemoryStore
+from workers.accounts import Accounts, Subject
+from workers.asking import Asker, AskingLimits, Sender
 from workers.connectors import custom
-from workers.connectors.steps import Findings, Question, Request, Response
+from workers.connectors.steps import Account, Connector, Findings, Question, Request, Response
+from workers.grants import GrantName, Grants
+from workers.lookup import Lookups
 from workers.secrets import read_settings
+from workers.vault import Vault
 
 ACME = TenantId("acme")
 CRM = IntegrationName("crm")
@@ -30,10 +36,12 @@ WORKER = WorkerSettings(
     attempt_seconds=1.5,
     retry_first_seconds=0.1,
     answer_bytes=65_536,
+    large_answer_bytes=262_144,
     redirects=3,
     connections=50,
     connections_per_host=20,
     https_only=False,
+    allowed_networks=("127.0.0.0/8",),
     reclaim_slack_seconds=0.2,
 )
 
@@ -65,12 +73,12 @@ def settings(**given: Any) -> custom.Settings:
 
 def asked(made: custom.Settings, job: LookupJob, country: str = "FR") -> Request:
     """The request that the connector makes."""
-    return next(custom.find(made, Question(job, country)))
+    return next(custom.find(Account(made), Question(job, country)))
 
 
 def answered(response: Response, job: LookupJob, **given: Any) -> Findings:
     """What the connector makes of the response."""
-    steps = custom.find(settings(**given), Question(job, "FR"))
+    steps = custom.find(Account(settings(**given)), Question(job, "FR"))
     next(steps)
     try:
         steps.send(response)
@@ -88,6 +96,26 @@ def text(body: str | bytes, content_type: str = "text/plain", status: int = 200)
 
 def json(body: str, status: int = 200) -> Response:
     return text(body, "application/json", status)
+
+
+def asker(sender: Sender, **changes: Any) -> Asker:
+    return Asker(sender, AskingLimits(attempt_seconds=1.5, retry_first_seconds=0.1), **changes)
+
+
+def lookups(sender: Sender, worker: str = "worker-1", **changes: Any) -> Lookups:
+    """Look-ups by a sender of a test's own; `changes` are the asker's."""
+    asking = asker(sender, **changes)
+    return Lookups(asking, Accounts(grants(asking)), worker)
+
+
+def grants(asking: Asker) -> Grants:
+    return Grants(MemoryStore().grants, Vault(["a key of the tests, long enough to be one"]), asking)
+
+
+def subject(connector: Connector[Any] = custom.CONNECTOR, made: Any = None) -> Subject:
+    """One integration's; without settings those of the custom URL."""
+    name = GrantName(ACME, CRM, None, "identity")
+    return Subject(connector, settings() if made is None else made, "FR", ACME, CRM, name)
 
 
 def integration(**changes: Any) -> Integration:

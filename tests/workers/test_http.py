@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import subprocess
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -16,9 +15,10 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
+from router.core.faults import Fault
 from router.settings.model import WorkerSettings
 from tests.workers.makers import WORKER, asked, digits_job, job, settings
-from workers import http
+from workers import http, http_errors
 from workers.connectors.steps import Basic, Bearer, HeaderAuth, Request, Response
 from workers.errors import AttemptTimedOut, LookupFailed, LookupRefused, LookupUnavailable
 from workers.http import HttpClient
@@ -53,6 +53,26 @@ async def raw_server(answer: bytes) -> AsyncIterator[str]:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
             await writer.drain()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def raw_echo() -> AsyncIterator[str]:
+    """A server that answers with the head of the request, as it came."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + head)
+        await writer.drain()
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
@@ -147,11 +167,83 @@ async def test_a_form() -> None:
     assert seen["headers"]["content-type"] == "application/x-www-form-urlencoded"
 
 
-async def test_json() -> None:
-    seen = await echoed(Request(name="find", method="POST", url="http://here/", json={"a": "é"}))
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_json(method: Any) -> None:
+    seen = await echoed(Request(name="find", method=method, url="http://here/", json={"a": "é"}))
 
-    assert seen["body"] == '{"a":"é"}'
+    assert (seen["method"], seen["body"]) == (method, '{"a":"é"}')
     assert seen["headers"]["content-type"] == "application/json"
+
+
+async def test_json_of_a_type_of_its_own() -> None:
+    json_patch = "application/json-patch+json"
+
+    seen = await echoed(
+        Request(name="write", method="PATCH", url="http://here/", json=[], content_type=json_patch)
+    )
+
+    assert (seen["body"], seen["headers"]["content-type"]) == ("[]", json_patch)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("", "text/plain; charset=utf-8"),
+        ("text/xml; charset=utf-8", "text/xml; charset=utf-8"),
+    ],
+)
+async def test_text(given: str, sent: str) -> None:
+    request = Request(name="find", method="POST", url="http://here/", text="<a>é</a>", content_type=given)
+
+    seen = await echoed(request)
+
+    assert (seen["method"], seen["body"], seen["headers"]["content-type"]) == ("POST", "<a>é</a>", sent)
+
+
+async def test_an_empty_text_is_a_body() -> None:
+    seen = await echoed(Request(name="write", method="PUT", url="http://here/", text=""))
+
+    assert (seen["method"], seen["body"]) == ("PUT", "")
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent"),
+    [("application/atom+xml", "application/atom+xml"), ("", http.ACCEPT)],
+)
+async def test_what_is_accepted(accept: str, sent: str) -> None:
+    seen = await echoed(Request(name="find", url="http://here/", accept=accept))
+
+    assert seen["headers"]["accept"] == sent
+
+
+async def test_the_connectors_headers_are_sent_once_whatever_their_letters() -> None:
+    """The body's type and who asks are the request's own; a header of the same name gives way."""
+    headers = tuple(
+        (name, Secret("x/y")) for name in ("content-type", "ACCEPT", "authorization", "user-agent")
+    )
+
+    async with raw_echo() as url:
+        request = Request(
+            name="find",
+            method="POST",
+            url=url,
+            headers=headers,
+            json={},
+            accept="a/b",
+            auth=Bearer(Secret("t")),
+        )
+        async with client() as made:
+            sent = (await made.send(request, 5.0)).body.decode().lower()
+
+    for line in (
+        "content-type: application/json",
+        "accept: a/b",
+        "authorization: bearer t",
+        "user-agent: x/y",
+    ):
+        name = line.partition(":")[0]
+        assert sent.count(f"\r\n{name}:") == 1
+        assert f"\r\n{line}\r\n" in sent
 
 
 @pytest.mark.parametrize(
@@ -189,6 +281,7 @@ async def test_a_header_that_cannot_be_sent_is_refused(value: str) -> None:
         refused = await failure(url, headers=(("X-Site", Secret(value)),))
 
     assert isinstance(refused, LookupRefused)
+    assert refused.fault is Fault.SETTINGS
     assert "signs that cannot be sent" in refused.problem
 
 
@@ -226,13 +319,12 @@ async def test_connections_are_kept() -> None:
     assert len(ports) == 1
 
 
-async def test_a_connection_of_an_unwanted_address_can_be_refused() -> None:
-    def refuse(_: http.AddressInfo) -> Any:
-        raise OSError("this address is not allowed")
+async def test_the_guard_needs_nobody_to_install_it() -> None:
+    async with serving(saying(text="GOLD")) as url:
+        refused = await failure(url, settings=replace(WORKER, allowed_networks=()))
 
-    async with serving(saying(text="GOLD")) as url, client(socket_factory=refuse) as made:
-        with pytest.raises(LookupUnavailable, match="could not be reached"):
-            await made.send(Request(name="find", url=url), 5.0)
+    assert isinstance(refused, LookupRefused)
+    assert refused.fault is Fault.FORBIDDEN
 
 
 # What comes back
@@ -277,12 +369,28 @@ async def test_packed_answers(body: bytes, encoding: str) -> None:
 async def test_answers_that_are_refused(body: bytes, encoding: str, problem: str) -> None:
     headers = {"Content-Encoding": encoding} if encoding else {}
     async with serving(saying(body=body, headers=headers)) as url:
-        assert problem in (await failure(url)).problem
+        failed = await failure(url)
+
+    assert problem in failed.problem
+    assert failed.fault is (Fault.DOWN if isinstance(failed, LookupUnavailable) else Fault.ANSWER)
 
 
 async def test_an_answer_of_just_the_limit() -> None:
     async with serving(saying(body=b"x" * CAP)) as url:
         assert len((await get(url)).body) == CAP
+
+
+async def test_a_large_answer_has_a_limit_of_its_own() -> None:
+    most = WORKER.large_answer_bytes
+    packed = {"Content-Encoding": "gzip"}
+    async with serving(saying(body=b"x" * most)) as url:
+        assert len((await get(url, large_answer=True)).body) == most
+    async with serving(saying(body=gzip.compress(b"x" * most, mtime=0), headers=packed)) as url:
+        assert len((await get(url, large_answer=True)).body) == most
+
+    for body, headers in ((b"x" * (most + 1), {}), (gzip.compress(b"x" * (most + 1), mtime=0), packed)):
+        async with serving(saying(body=body, headers=headers)) as url:
+            assert "longer than 256 KiB" in (await failure(url, large_answer=True)).problem
 
 
 async def test_reading_stops_at_the_limit() -> None:
@@ -323,23 +431,33 @@ async def test_silence_is_cut_off() -> None:
         timed_out = await failure(url, 0.1)
 
     assert isinstance(timed_out, AttemptTimedOut)
+    assert timed_out.fault is Fault.TIMEOUT
     assert timed_out.problem == "the CRM did not answer within 0.1 seconds"
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "problem"),
+    ("answer", "kind", "fault", "problem"),
     [
-        (b"", LookupUnavailable, "closed the connection"),
-        (b"SSH-2.0-OpenSSH_9\r\n\r\n", LookupRefused, "does not speak HTTP"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nGOLD", LookupUnavailable, "broke off"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 99_999 + b"\r\n\r\n", LookupRefused, "does not speak HTTP"),
+        (b"", LookupUnavailable, Fault.DOWN, "closed the connection"),
+        (b"SSH-2.0-OpenSSH_9\r\n\r\n", LookupRefused, Fault.ADDRESS, "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nGOLD", LookupUnavailable, Fault.DOWN, "broke off"),
+        (
+            b"HTTP/1.1 200 OK\r\nX: " + b"y" * 99_999 + b"\r\n\r\n",
+            LookupRefused,
+            Fault.ADDRESS,
+            "does not speak HTTP",
+        ),
     ],
 )
-async def test_broken_answers(answer: bytes, kind: type[LookupFailed], problem: str) -> None:
+@pytest.mark.parametrize("writes", [False, True])
+async def test_broken_answers(
+    answer: bytes, kind: type[LookupFailed], fault: Fault, problem: str, writes: bool
+) -> None:
     async with raw_server(answer) as url:
-        failed = await failure(url)
+        failed = await failure(url, writes=writes)
 
     assert type(failed) is kind
+    assert failed.fault is fault
     assert problem in failed.problem
 
 
@@ -350,6 +468,7 @@ async def test_nobody_listens() -> None:
     refused = await failure(url)
 
     assert isinstance(refused, LookupUnavailable)
+    assert refused.fault is Fault.ADDRESS
     assert (
         refused.problem
         == "the CRM could not be reached: no connection (nothing listens at that host and port)"
@@ -360,6 +479,7 @@ async def test_a_name_that_does_not_exist() -> None:
     unknown = await failure("http://crm.invalid/")
 
     assert isinstance(unknown, LookupUnavailable)
+    assert unknown.fault is Fault.DNS
     assert unknown.problem == "the CRM's name could not be found in DNS"
 
 
@@ -367,13 +487,17 @@ async def test_a_name_that_does_not_exist() -> None:
     "url", ["ftp://crm.example/", "file:///etc/passwd", "crm.example", "http://", "http://[::1"]
 )
 async def test_addresses_that_are_none(url: str) -> None:
-    assert isinstance(await failure(url), LookupRefused)
+    refused = await failure(url)
+
+    assert isinstance(refused, LookupRefused)
+    assert refused.fault is Fault.ADDRESS
 
 
 async def test_https_only() -> None:
     refused = await failure("http://127.0.0.1:1/", settings=replace(WORKER, https_only=True))
 
     assert "https:// only" in refused.problem
+    assert refused.fault is Fault.ADDRESS
 
 
 # Redirects
@@ -403,7 +527,9 @@ def redirecting(answers: dict[str, tuple[int, str]]) -> Handler:
 async def test_redirects_on_the_same_host(status: int, method: Any, body: bytes) -> None:
     async with serving(redirecting({"/old": (status, "/new?b=1#part")})) as url:
         form = (("a", "1"),) if method == "POST" else None
-        response = await get(f"{url}/old", method=method, form=form, auth=Bearer(Secret("t")))
+        response = await get(
+            f"{url}/old", method=method, form=form, auth=Bearer(Secret("t")), follows_redirects=True
+        )
 
     assert response.body == body
     assert response.headers["x-auth"] == "Bearer t"
@@ -418,38 +544,100 @@ async def test_a_redirect_to_another_host_is_not_followed() -> None:
             "ftp://127.0.0.1/",
         ):
             async with serving(redirecting({"/old": (302, location)})) as url:
-                refused = await failure(f"{url}/old")
+                refused = await failure(f"{url}/old", follows_redirects=True)
 
             assert isinstance(refused, LookupRefused)
+            assert refused.fault is Fault.ADDRESS
             assert "which is not followed" in refused.problem
             assert "key=" not in refused.problem
 
 
 async def test_a_redirect_loop_ends() -> None:
     async with serving(redirecting({"/a": (302, "/b"), "/b": (302, "/a")})) as url:
-        assert "more than 3 times" in (await failure(f"{url}/a")).problem
+        refused = await failure(f"{url}/a", follows_redirects=True)
+
+    assert "more than 3 times" in refused.problem
+    assert refused.fault is Fault.ADDRESS
 
 
-async def test_a_redirect_without_a_place_is_an_answer() -> None:
+@pytest.mark.parametrize("follows", [False, True])
+async def test_a_redirect_without_a_place_is_an_answer(follows: bool) -> None:
     async with serving(saying(status=302)) as url:
-        assert (await get(url)).status == 302
+        assert (await get(url, follows_redirects=follows)).status == 302
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["/new", "https://login.example/?return=1", "http://127.0.0.1/"])
+async def test_a_redirect_is_an_answer_where_none_is_expected(status: int, location: str) -> None:
+    """Many CRMs send whoever is not signed in to a page for people."""
+    asked_for: list[str] = []
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked_for.append(request.path)
+        return web.Response(status=status, headers={"Location": location}, text="moved")
+
+    async with serving(handle) as url:
+        response = await get(f"{url}/old")
+
+    assert (response.status, response.body, response.headers["location"]) == (status, b"moved", location)
+    assert asked_for == ["/old"]
+
+
+# Writing
+
+
+class Breaking:
+    """Answers the first requests, then takes one and closes its connection without a word."""
+
+    def __init__(self, answered: int) -> None:
+        self._answered = answered
+        self.requests: list[str] = []
+        self.ports: set[int] = set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        self.requests.append(request.method)
+        self.ports.add(request.transport.get_extra_info("peername")[1])
+        if len(self.requests) > self._answered:
+            request.transport.close()
+        return web.Response(text="GOLD")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("answered", [0, 1])
+async def test_what_writes_is_sent_once_when_the_connection_breaks(method: Any, answered: int) -> None:
+    crm = Breaking(answered)
+    async with serving(crm.handle) as url, client() as made:
+        writing = Request(name="write", method=method, url=url, json={}, writes=True)
+        for _ in range(answered):
+            await made.send(writing, 5.0)
+        with pytest.raises(LookupUnavailable) as broke:
+            await made.send(writing, 5.0)
+
+    assert len(crm.requests) == answered + 1
+    assert broke.value.fault is Fault.DOWN, "nobody knows whether it was written"
+
+
+async def test_what_writes_has_a_connection_of_its_own() -> None:
+    crm = Breaking(9)
+    async with serving(crm.handle) as url, client() as made:
+        for writes in (False, True, False, True):
+            await made.send(Request(name="write", method="POST", url=url, json={}, writes=writes), 5.0)
+
+    assert len(crm.ports) == 3, "one that is kept for reading, and one for each that writes"
+
+
+async def test_what_reads_is_asked_again_when_a_kept_connection_breaks() -> None:
+    crm = Breaking(1)
+    async with serving(crm.handle) as url, client() as made:
+        await made.send(Request(name="find", url=url), 5.0)
+        with suppress(LookupUnavailable):
+            await made.send(Request(name="find", url=url), 5.0)
+
+    assert len(crm.requests) == 3
 
 
 # TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Self-signed, for 127.0.0.1."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=crm"]
-    subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(path), "-out", f"{path}.crt"],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
-    return path
 
 
 def serving_tls(certificate: Path) -> AbstractAsyncContextManager[str]:
@@ -463,6 +651,7 @@ async def test_a_certificate_of_nobody_is_refused(certificate: Path) -> None:
         refused = await failure(url)
 
     assert isinstance(refused, LookupRefused)
+    assert refused.fault is Fault.TLS
     assert "certificate is not valid" in refused.problem
 
 
@@ -487,6 +676,7 @@ async def test_plain_http_where_tls_is_expected() -> None:
         refused = await failure(url.replace("http://", "https://"))
 
     assert "TLS" in refused.problem
+    assert refused.fault is Fault.TLS
 
 
 # Errors
@@ -501,4 +691,4 @@ def test_every_foreign_error_has_a_translation() -> None:
     kinds += [kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 
     for kind in kinds:
-        assert any(known in http.TRANSLATIONS for known in kind.__mro__), kind
+        assert any(known in http_errors.TRANSLATIONS for known in kind.__mro__), kind

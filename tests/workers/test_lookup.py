@@ -8,14 +8,13 @@ import structlog
 
 from router.core.lookups import Answer, LookupJob
 from router.core.rules import Outcome
-from tests.workers.makers import job, json, settings, text
+from tests.workers.makers import job, json, lookups, settings, subject, text
 from tests.workers.senders import FOR_EVER, Script
-from workers.connectors import custom
+from workers.accounts import Subject
 from workers.connectors.steps import Connector, Findings, Question, Request, Response, Steps
 from workers.errors import LookupRefused, LookupUnavailable
-from workers.lookup import ANSWERING_SECONDS, LookupLimits, Lookups, Subject
+from workers.lookup import ANSWERING_SECONDS
 
-LIMITS = LookupLimits(attempt_seconds=1.5, retry_first_seconds=0.1)
 DOWN = LookupUnavailable("the CRM could not be reached: no connection")
 GOLD = text("GOLD")
 
@@ -25,8 +24,8 @@ def busy(seconds: str, **headers: str) -> Response:
 
 
 async def run(script: Script, seconds: float = 2.5, made: LookupJob | None = None, **given: Any) -> Answer:
-    lookups = Lookups(script, LIMITS, "worker-1", jitter=lambda: 1.0)
-    return await lookups.run(made or job(), Subject(custom.CONNECTOR, settings(**given), "FR"), seconds)
+    asked = subject(made=settings(**given))
+    return await lookups(script, jitter=lambda: 1.0).run(made or job(), asked, seconds)
 
 
 async def test_found() -> None:
@@ -106,9 +105,7 @@ async def test_pauses_double_and_end_with_the_deadline() -> None:
 async def test_pauses_have_jitter() -> None:
     script = Script(DOWN, GOLD)
 
-    await Lookups(script, LIMITS, jitter=lambda: 0.0).run(
-        job(), Subject(custom.CONNECTOR, settings(), "FR"), 2.5
-    )
+    await lookups(script, jitter=lambda: 0.0).run(job(), subject(), 2.5)
 
     assert script.began_at[1] - script.began_at[0] == pytest.approx(0.05)
 
@@ -193,9 +190,7 @@ async def test_a_sender_that_ignores_its_limit_is_cut_off() -> None:
             await asyncio.sleep(FOR_EVER)
             return GOLD
 
-    lookups = Lookups(Hanging(), LIMITS)
-
-    answer = await lookups.run(job(), Subject(custom.CONNECTOR, settings(), "FR"), 2.5)
+    answer = await lookups(Hanging()).run(job(), subject(), 2.5)
 
     assert answer.outcome is Outcome.TIMEOUT
 
@@ -290,7 +285,7 @@ async def test_a_hostile_address_is_shown_on_one_line() -> None:
 
 
 def stepping(*steps: Any) -> Subject:
-    def find(_: Any, question: Question) -> Steps:
+    def find(_: Any, question: Question) -> Steps[Findings]:
         for number, step in enumerate(steps):
             response = yield Request(name=f"step{number}", url=f"https://crm.example/{number}")
             if isinstance(step, BaseException):
@@ -298,13 +293,13 @@ def stepping(*steps: Any) -> Subject:
             assert response.status
         return Findings()
 
-    return Subject(Connector("stepping", dict, find, lambda given, _: dict(given)), {}, "FR")
+    return subject(Connector(slug="stepping", settings=dict, find=find), {})
 
 
 async def test_each_step_gets_its_own_response() -> None:
     script = Script(GOLD)
 
-    answer = await Lookups(script, LIMITS).run(job(), stepping(1, 2, 3), 2.5)
+    answer = await lookups(script).run(job(), stepping(1, 2, 3), 2.5)
 
     assert [request.name for request in script.requests] == ["step0", "step1", "step2"]
     assert (answer.outcome, answer.attempts) == (Outcome.NOT_FOUND, 3)
@@ -312,7 +307,7 @@ async def test_each_step_gets_its_own_response() -> None:
 
 
 async def test_the_failing_step_is_named() -> None:
-    answer = await Lookups(Script(GOLD), LIMITS).run(job(), stepping(1, LookupRefused("no such module")), 2.5)
+    answer = await lookups(Script(GOLD)).run(job(), stepping(1, LookupRefused("no such module")), 2.5)
 
     assert answer.problem == "step1: no such module"
 
@@ -320,14 +315,14 @@ async def test_the_failing_step_is_named() -> None:
 async def test_all_steps_share_one_deadline() -> None:
     script = Script((1.0, GOLD))
 
-    answer = await Lookups(script, LIMITS).run(job(), stepping(1, 2, 3), 2.5)
+    answer = await lookups(script).run(job(), stepping(1, 2, 3), 2.5)
 
     assert (answer.outcome, len(script.requests)) == (Outcome.TIMEOUT, 3)
 
 
 async def test_a_mistake_of_a_connector_is_an_outcome() -> None:
     with structlog.testing.capture_logs() as logs:
-        answer = await Lookups(Script(GOLD), LIMITS).run(job(), stepping(KeyError("x")), 2.5)
+        answer = await lookups(Script(GOLD)).run(job(), stepping(KeyError("x")), 2.5)
 
     assert answer.outcome is Outcome.CRM_ERROR
     assert "a mistake of its own" in answer.problem
@@ -335,7 +330,7 @@ async def test_a_mistake_of_a_connector_is_an_outcome() -> None:
 
 
 async def test_a_connector_that_never_ends_is_ended() -> None:
-    answer = await Lookups(Script(GOLD), LIMITS).run(job(), stepping(*range(1000)), 2.5)
+    answer = await lookups(Script(GOLD)).run(job(), stepping(*range(1000)), 2.5)
 
     assert answer.outcome is Outcome.CRM_ERROR
     assert "did not end" in answer.problem

@@ -18,7 +18,7 @@ from workers.secrets import Secret
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 MANIFESTS = load_manifests(CONFIG)
-SHARED = {"steps", "answers", "records"}
+SHARED = {"steps", "answers", "moments", "names", "oauth", "phones", "queries", "records"}
 """Modules that are there for every connector."""
 TYPES: dict[type, set[SettingType]] = {
     msgspec.inspect.StrType: {SettingType.TEXT, SettingType.URL},
@@ -51,6 +51,17 @@ def test_every_manifest_has_its_connector_and_the_other_way_round() -> None:
         connector = importlib.import_module(f"workers.connectors.{slug}").CONNECTOR
         assert isinstance(connector, Connector)
         assert connector.slug == slug
+
+
+@pytest.mark.parametrize("slug", BUILT_IN)
+def test_the_abilities_are_those_of_the_code(slug: str) -> None:
+    connector, manifest = BUILT_IN[slug], MANIFESTS[slug]
+    able = ("find", "check", "modules", "fields", "log_call", "create", "sign_in")
+
+    assert set(manifest.abilities) == {name for name in able if getattr(connector, name) is not None}
+    assert manifest.default_modules == connector.default_modules
+    assert (connector.sign_in is None) is (connector.identity == ())
+    assert set(connector.identity) <= set(fields(slug))
 
 
 @pytest.mark.parametrize("slug", BUILT_IN)

@@ -109,7 +109,12 @@ def folder(tmp_path: Path, crm: tuple[Crm, str]) -> Path:
 
 @pytest.fixture
 def workers(folder: Path, server: Server) -> Iterator[Workers]:
-    made = Workers(folder, {"CRMROUTE__REDIS__URL": server.url, "CRMROUTE__WORKER__HTTPS_ONLY": "false"})
+    environment = {
+        "CRMROUTE__REDIS__URL": server.url,
+        "CRMROUTE__WORKER__HTTPS_ONLY": "false",
+        "CRMROUTE__WORKER__ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    made = Workers(folder, environment)
     yield made
     for process in made.processes:
         process.kill()

@@ -16,16 +16,15 @@ from router.core.rules import Outcome
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
 from router.store.seams import TakenJob
-from tests.workers.makers import GIVEN, Tenants, integration, job, tenant, text
+from tests.workers.makers import GIVEN, Tenants, integration, job, lookups, tenant, text
 from tests.workers.senders import FOR_EVER, ByHost, Script
+from workers.asking import Sender
 from workers.catalogue import Catalogue
-from workers.lookup import LookupLimits, Lookups, Sender
 from workers.runner import Runner
 from workers.slots import Slots
 
 ROUTER = RouterName("router-1")
 GOLD = text("GOLD")
-LIMITS = LookupLimits(1.5, 0.1)
 SLOW = integration(name=IntegrationName("slow"), settings={"url": "https://slow.example/"})
 
 
@@ -45,9 +44,7 @@ class Site:
 
     def new_runner(self, sender: Sender) -> Runner:
         catalogue = Catalogue(self.tenants, asyncio.get_running_loop().time)
-        return Runner(
-            self.store.jobs, catalogue, Lookups(sender, LIMITS, "w"), self.slots, lambda: 2.7, "worker-1"
-        )
+        return Runner(self.store.jobs, catalogue, lookups(sender, "w"), self.slots, lambda: 2.7, "worker-1")
 
     async def ask(self, made: LookupJob, token: str = "") -> str:
         self._asked += 1

@@ -12,10 +12,15 @@ from router.core.identities import E164
 from router.core.lookups import Answer, LookupJob
 from router.core.numbers import Caller, CallerKind
 from router.core.rules import Outcome
-from tests.workers.makers import WORKER, digits_job, job, settings
+from router.store.memory import MemoryStore
+from tests.workers.makers import ACME, CRM, WORKER, digits_job, job, settings
+from workers.accounts import Accounts, Subject
+from workers.asking import Asker, AskingLimits
 from workers.connectors import custom
+from workers.grants import GrantName, Grants
 from workers.http import HttpClient
-from workers.lookup import LookupLimits, Lookups, Subject
+from workers.lookup import Lookups
+from workers.vault import Vault
 
 
 @pytest.fixture
@@ -34,11 +39,12 @@ async def address() -> AsyncIterator[str]:
 
 async def ask(url: str, made: LookupJob, seconds: float = 5.0, **given: Any) -> Answer:
     client = HttpClient(WORKER)
+    asker = Asker(client, AskingLimits(attempt_seconds=1.5, retry_first_seconds=0.05))
+    grants = Grants(MemoryStore().grants, Vault(["a key that the custom URL never needs"]), asker)
     asked = settings(url=url, parameters={"caller": "caller"}, **given)
+    subject = Subject(custom.CONNECTOR, asked, "FR", ACME, CRM, GrantName(ACME, CRM, None, ""))
     try:
-        return await Lookups(client, LookupLimits(1.5, 0.05)).run(
-            made, Subject(custom.CONNECTOR, asked, "FR"), seconds
-        )
+        return await Lookups(asker, Accounts(grants)).run(made, subject, seconds)
     finally:
         await client.aclose()
 

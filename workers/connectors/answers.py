@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from router.core.faults import Fault
 from workers.connectors.steps import Response
-from workers.errors import LookupRefused
+from workers.errors import LookupRefused, LookupUnavailable
 
 WEB_PAGE = "the address answered a web page, not a value"
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -29,6 +30,28 @@ _BYTE_ORDER_MARKS = (
 _PAGE = re.compile(r"<(!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 _MARKUP = re.compile(r"<(\?xml|!--|!doctype|/?[a-z][a-z0-9:]*[\s/>])", re.IGNORECASE)
 
+NOT_THE_CRM = "the address answered a web page, not the CRM's interface"
+_FAULTS = {
+    400: Fault.QUERY,
+    401: Fault.CREDENTIALS,
+    402: Fault.RIGHTS,
+    403: Fault.RIGHTS,
+    404: Fault.ADDRESS,
+    405: Fault.ADDRESS,
+    407: Fault.ADDRESS,
+    408: Fault.TIMEOUT,
+    410: Fault.ADDRESS,
+    429: Fault.THROTTLED,
+}
+_REFUSALS = {
+    Fault.CREDENTIALS: "the CRM refused the user name or password, or the token",
+    Fault.RIGHTS: "the CRM does not let this user do that",
+    Fault.MODULE: "the CRM has no such module, or hides it from this user",
+    Fault.FIELD: "the CRM has no such field, or hides it from this user",
+    Fault.QUERY: "the CRM does not understand the question",
+    Fault.ADDRESS: "the address is not that of this CRM",
+    Fault.ANSWER: "the CRM's answer has not the shape that was expected",
+}
 _MEANINGS = {
     400: "the CRM says the request is wrong",
     401: "the CRM refused the user name or password, or the token",
@@ -60,9 +83,57 @@ def status_problem(status: int) -> str:
 
 def require_success(response: Response) -> None:
     """Raises LookupRefused for anything but a 2xx."""
-    if 200 <= response.status < 300:
-        return
-    raise LookupRefused(status_problem(response.status), said=_error_text(response))
+    if not 200 <= response.status < 300:
+        raise refusal(response)
+
+
+def refusal(response: Response, fault: Fault | None = None, said: str | None = None) -> LookupRefused:
+    """What a status that is no success means; `fault` and `said` where the connector knows better."""
+    told = error_text(response) if said is None else said
+    return LookupRefused(status_problem(response.status), told, fault=fault or status_fault(response.status))
+
+
+def refused(fault: Fault, said: str = "") -> LookupRefused:
+    """What the CRM refused by a code of its own."""
+    return LookupRefused(_REFUSALS[fault], said, fault=fault)
+
+
+def throttled(said: str = "", retry_after_seconds: float | None = None) -> LookupUnavailable:
+    """A quota that is used up, told in another way than by status 429."""
+    problem = "the CRM's quota of requests is used up"
+    return LookupUnavailable(problem, retry_after_seconds, said=said, fault=Fault.THROTTLED)
+
+
+def status_fault(status: int) -> Fault:
+    """The step of a connection test that such a status belongs to."""
+    if 300 <= status < 400:
+        return Fault.ADDRESS
+    return _FAULTS.get(status, Fault.DOWN if status >= 500 else Fault.QUERY)
+
+
+def read_object(response: Response) -> dict[str, Any]:
+    """The JSON object of a success. Raises LookupRefused for everything else."""
+    require_success(response)
+    return json_object(response)
+
+
+def json_object(response: Response) -> dict[str, Any]:
+    """The JSON object of the body, whatever the status. Raises LookupRefused for anything else."""
+    text = read_text(response)
+    if is_web_page(response, text):
+        raise LookupRefused(NOT_THE_CRM, fault=Fault.ADDRESS)
+    raw = read_json(text)
+    if not isinstance(raw, dict):
+        raise LookupRefused("the CRM's answer has not the shape that was expected")
+    return raw
+
+
+def error_object(response: Response) -> dict[str, Any]:
+    """The JSON object of an error; empty when the body is none."""
+    try:
+        return json_object(response)
+    except LookupRefused:
+        return {}
 
 
 def read_text(response: Response) -> str:
@@ -128,7 +199,7 @@ def _declared_charset(response: Response) -> str:
     return name if _CHARSETS.fullmatch(name) else "utf-8"
 
 
-def _error_text(response: Response) -> str:
+def error_text(response: Response) -> str:
     """The CRM's own words on an error, when they are words."""
     text = read_text(response).strip()
     if not text or text.startswith("<") or is_web_page(response, text):

@@ -30,6 +30,7 @@ from workers.connectors.answers import (
 )
 from workers.connectors.records import at_path, keys_told, link_of, look_up, moment_of, text_at
 from workers.connectors.steps import (
+    Account,
     Auth,
     Basic,
     Bearer,
@@ -109,10 +110,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             _require_header(self.header_name, self.header_value)
 
 
-def find(settings: Settings, question: Question) -> Steps:
+def find(account: Account[Settings], question: Question) -> Steps[Findings]:
     """One request, whatever the answer."""
-    response = yield _request(settings, question)
-    return _findings(settings, question, response)
+    response = yield _request(account.settings, question)
+    return _findings(account.settings, question, response)
 
 
 def with_credentials(given: Mapping[str, Any], credentials: Credentials) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def _request(settings: Settings, question: Question) -> Request:
         url=settings.url,
         headers=tuple(settings.headers.items()),
         auth=_auth(settings),
+        follows_redirects=True,
         masked=frozenset(literals),
         final_statuses=frozenset(settings.not_found_statuses),
         **sent,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from router.core.crm_catalog import Choice, CrmField, CrmFieldType
 from router.core.problems import nearest
 from workers.connectors.answers import one_line
 from workers.errors import LookupRefused
@@ -45,6 +46,30 @@ def look_up(item: dict[str, Any], path: str) -> tuple[bool, Any]:
         else:
             return False, None
     return True, raw
+
+
+def rows(raw: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none when it is no list."""
+    return [row for row in raw if isinstance(row, dict)] if isinstance(raw, list) else []
+
+
+def field_of(
+    row: dict[str, Any],
+    name: str,
+    label: str,
+    type_: CrmFieldType,
+    choices: tuple[Choice, ...] = (),
+    *,
+    is_custom: bool = False,
+) -> CrmField:
+    """A field for the picker, by the keys of its name and label in the CRM's own description of it."""
+    shown = one_line(text_at(row, label), 120)
+    return CrmField(str(row.get(name, "")), shown, type_, choices, is_custom)
+
+
+def choices_of(raw: Any, value: str, label: str) -> tuple[Choice, ...]:
+    """A picklist's values, by the keys of an item's value and label."""
+    return tuple(Choice(text_at(item, value), text_at(item, label)) for item in rows(raw))
 
 
 def text_at(item: dict[str, Any], path: str, most: int = 200) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import re2
 
+from router.core.checks.logs import check_log
 from router.core.checks.scope import Scope
 from router.core.manifests import Manifest, Setting, SettingType
 from router.core.problems import Path, Problem, error, pick_one, warning
@@ -22,6 +23,7 @@ def check_integration(integration: Integration, path: Path, scope: Scope) -> Ite
         what = f"there is no connector `{integration.connector}`"
         yield error((*path, "connector"), what, pick_one(integration.connector, scope.manifests))
     yield from check_settings(integration.connector, integration.settings, (*path, "settings"), scope)
+    yield from check_log(integration, (*path, "log"), scope)
 
 
 def check_settings(connector: str, given: Mapping[str, Any], path: Path, scope: Scope) -> Iterator[Problem]:

@@ -13,7 +13,27 @@ from redis.exceptions import NoScriptError
 from router.store.batches import Batcher
 from router.store.errors import FOREIGN_ERRORS, translated
 
-NAMES = ("ask", "take", "settle", "reclaim", "attend", "record")
+NAMES = (
+    "ask",
+    "take",
+    "settle",
+    "reclaim",
+    "attend",
+    "record",
+    "grant_read",
+    "grant_write",
+    "grant_problem",
+    "grant_end",
+    "log_open",
+    "log_close",
+    "log_take",
+    "log_done",
+    "log_postpone",
+    "log_fail",
+    "log_overview",
+    "log_list",
+    "log_retry",
+)
 
 
 class Scripts:
@@ -22,8 +42,12 @@ class Scripts:
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
         folder = files(__name__)
-        prelude = (folder / "prelude.lua").read_text()
-        self._texts = {name: prelude + (folder / f"{name}.lua").read_text() for name in NAMES}
+        preludes = {"": (folder / "prelude.lua").read_text()}
+        preludes["log_"] = preludes[""] + (folder / "log_prelude.lua").read_text()
+        self._texts = {
+            name: preludes["log_" if name.startswith("log_") else ""] + (folder / f"{name}.lua").read_text()
+            for name in NAMES
+        }
         # Redis itself names scripts by SHA-1.
         self._digests = {
             name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in self._texts.items()
