@@ -98,17 +98,3 @@ def test_the_gold_customer_reaches_the_gold_queue(
     assert pbx.fates()[decision["call_id"], 1] == ["taken route-queue/gold/1"], decision
     assert decision["value"] == of.tier_value("Gold")
     assert decision["lookup"]["record_name"] == "Alice Martin"
-
-
-@every_crm
-def test_the_finished_call_is_read_back_from_the_crm(
-    of: CrmRig, crms: RunningCrms, decisions: dict[str, dict[str, Any]]
-) -> None:
-    crm = crms.by_name[of.name]
-
-    wait_until(lambda: bool(crm.logged()), SECONDS, f"{of.name} has the call")
-
-    (logged,) = crm.logged()
-    assert logged.person == 1
-    assert people.ALICE in logged.subject
-    assert "queue gold, because line 1 holds" in logged.text

@@ -410,9 +410,9 @@ async def test_only_so_many_that_were_given_up_are_kept_the_newest(rig: Rig) -> 
 
 
 async def test_a_backlog_that_waited_too_long_is_given_up_when_its_crm_fails_again(rig: Rig) -> None:
-    limit(rig, given_up_seconds=0)
     await queue(rig, *range(4))
     first, second = await take(rig)
+    limit(rig, given_up_seconds=0)
     await asyncio.sleep(0.002)
 
     await rig.store.call_log.postpone(first, "it answered 503", 60.0)

@@ -69,7 +69,7 @@ def _ask(account: Crm, how: str, module: str, body: dict[str, Any], fields: Name
 
 
 def columns(fields: Names) -> str:
-    """`id,name,clientCorporation(name,status)`: what is asked of one record stands in one pair of brackets."""
+    """`id,name,clientCorporation(name,status)`: what is asked of one record is in brackets."""
     plain: dict[str, None] = {}
     nested: dict[str, dict[str, None]] = {}
     for field in fields:
