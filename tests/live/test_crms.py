@@ -23,7 +23,7 @@ from tests.crms.rigs import ALL
 from tests.crms.site import RunningCrms
 from tests.live.conftest import free_port
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("crms")]
+pytestmark = [pytest.mark.live, pytest.mark.long, pytest.mark.xdist_group("crms")]
 SECONDS = 40.0
 every_crm = pytest.mark.parametrize("of", ALL, ids=lambda of: of.name)
 
