@@ -1,6 +1,7 @@
 """The CRM's call log in one process' memory: the twin of `router.store.call_log` for tests."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -170,10 +171,14 @@ class MemoryCallLog:
 
     def _next(self) -> _Entry | None:
         """The first due call of the lane whose turn it is."""
+        held = Counter(entry.lane for entry in self._queued.values() if entry.held_until is not None)
         lanes: dict[_Lane, _Entry] = {}
-        for entry in sorted(self._queued.values(), key=lambda one: one.due_at):
-            if entry.held_until is None and entry.due_at <= _now() and self._has_room(entry.lane):
-                lanes.setdefault(entry.lane, entry)
+        for entry in self._queued.values():
+            if entry.held_until is not None or entry.due_at > _now():
+                continue
+            first = lanes.get(entry.lane)
+            if self._has_room(entry.lane, held) and (first is None or entry.due_at < first.due_at):
+                lanes[entry.lane] = entry
         order = list(self._lanes)
         turns = sorted(lanes, key=lambda one: (max(self._turn(one), lanes[one].due_at), order.index(one)))
         return lanes[turns[0]] if turns else None
@@ -181,11 +186,10 @@ class MemoryCallLog:
     def _turn(self, lane: _Lane) -> float:
         return self._state(lane).served_at
 
-    def _has_room(self, lane: _Lane) -> bool:
+    def _has_room(self, lane: _Lane, held: Counter[_Lane]) -> bool:
         state = self._state(lane)
         most = 1 if state.failures else self.limits.in_hand
-        held = sum(entry.held_until is not None for entry in self._of(lane))
-        return state.until <= _now() and held < most
+        return state.until <= _now() and held[lane] < most
 
     def _in_hand(self, taken: TakenCall) -> _Entry | None:
         entry = self._queued.get((taken.call.tenant, taken.id))

@@ -8,6 +8,6 @@ redis.call('ZREM', held_key(lane), id)
 redis.call('ZREM', waiting_key(lane), id)
 redis.call('ZREM', failed_key(tenant), id .. ' ' .. integration)
 redis.call('DEL', call_key(tenant, id))
-
+redis.call('HDEL', state_key(lane), 'failures', 'until', 'problem')
 rescore(lane)
 return 1
