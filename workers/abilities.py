@@ -62,6 +62,16 @@ class Abilities:
         spelt = spellings(number, subject.country) if number else ()
         return Tried(answer, spelt, answer.attempts, _now() - started_at)
 
+    async def records_of(self, subject: Subject, number: str, module: str) -> tuple[Record, ...]:
+        """Whom the CRM knows by this number, past the cache. Raises LookupFailed."""
+        wanted = TryLookup(
+            tenant=subject.tenant, integration=subject.integration, number=number, modules=(module,)
+        )
+        question = Question(trial_job(subject, wanted), subject.country)
+        asking = self._asker.begin(LIST_SECONDS, ATTEMPTS)
+        findings = await self._ask(subject, asking, lambda account: subject.connector.find(account, question))
+        return findings.records
+
     async def log_call(self, subject: Subject, call: FinishedCall) -> Logged:
         """Raises LookupFailed."""
         write = subject.connector.log_call

@@ -1,7 +1,7 @@
 """Building a worker process: every client is made here, once, and handed in.
 
-`run_worker` takes look-ups from the store, asks the tenants' CRMs, and follows the tenants' files, until it
-is told to stop.
+`run_worker` takes look-ups and finished calls from the store, asks the tenants' CRMs, and follows the
+tenants' files, until it is told to stop.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from router.store.seams import Store
 from workers.abilities import Abilities
 from workers.accounts import Accounts
 from workers.asking import Asker, AskingLimits
+from workers.call_log_sender import CallLogSender
+from workers.call_log_writer import CallLogWriter
 from workers.catalogue import Catalogue, load_connectors
 from workers.errand_runner import ErrandRunner
 from workers.grant_files import GrantFiles
@@ -84,6 +86,8 @@ class _Worker:
         catalogue = Catalogue(files, asyncio.get_running_loop().time, load_connectors())
         abilities = Abilities(asker, accounts, lookups)
         self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault)
+        writer = CallLogWriter(store.call_log, catalogue, abilities)
+        self._call_log = CallLogSender(store.call_log, writer.write)
         self._runner = Runner(
             store.jobs,
             catalogue,
@@ -96,10 +100,13 @@ class _Worker:
     async def run(self, stop: asyncio.Event) -> None:
         tenants = len(self._files.tenants())
         log.info("worker.started", worker=self._name, tenants=tenants, lookups=self._settings.worker.lookups)
-        running = asyncio.create_task(self._runner.run(stop), name="runner")
+        finishing = [
+            asyncio.create_task(self._runner.run(stop), name="runner"),
+            asyncio.create_task(self._call_log.run(stop), name="call log"),
+        ]
         # None of the others ends by itself: one that does has failed, and so has the worker.
         tasks = [
-            running,
+            *finishing,
             asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
             asyncio.create_task(self._errands.run(), name="errands"),
         ]
@@ -107,6 +114,8 @@ class _Worker:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            if stop.is_set():
+                await asyncio.gather(*finishing)
         finally:
             for task in tasks:
                 task.cancel()

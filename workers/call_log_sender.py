@@ -9,7 +9,8 @@ What a failure means:
 - anything else between us and the CRM: the call is tried again after a pause that doubles, from seconds to a
   quarter of an hour, or the one the CRM asks for. Its integration rests as a whole, as long as it fails, and
   a CRM that is down is asked by one call at a time. After two days the call is given up
-- a mistake of our own: this call alone is tried again
+- another call of the same caller makes the caller's record, or a mistake of our own: this call alone is tried
+  again
 
 A worker that ends between the CRM's answer and its settling leaves the call to the end of its lease; it is
 then handed out as a repeat, and the connector looks for the entry before it writes another. A call that ends
@@ -29,12 +30,13 @@ from router.core.faults import Fault
 from router.store.errors import StoreError
 from router.store.limits import CallLogLimits, given_up_text
 from router.store.seams import CallLogQueue, TakenCall
-from workers.errors import IntegrationUnusable, LookupFailed, LookupUnavailable
+from workers.errors import IntegrationUnusable, LookupFailed, LookupUnavailable, RecordAwaited
 
 log = structlog.get_logger(__name__)
 
 Write = Callable[[FinishedCall], Awaitable[Logged]]
-"""Writes one call into its CRM. Raises LookupFailed, IntegrationUnusable; it may hang."""
+"""Writes one call into its CRM, as `workers.call_log_writer` does. Raises LookupFailed, IntegrationUnusable,
+RecordAwaited, StoreError; it may hang."""
 
 PLACES = 8
 WRITE_SECONDS = 60.0
@@ -53,6 +55,7 @@ PROBLEM_MOST = 300
 FINAL_FAULTS = frozenset({Fault.QUERY, Fault.MODULE, Fault.FIELD})
 """The CRM does not take this call as it is; the same request would bring the same answer."""
 BROKEN = "crmroute failed on this call (a mistake of its own; the worker's log has it)"
+STORE_AWAY = "crmroute's Redis was away"
 
 
 class CallLogSender:
@@ -127,6 +130,11 @@ class CallLogSender:
             await self._refused(taken, error)
         except IntegrationUnusable as unusable:
             await self._rest(taken, unusable.problem, None)
+        except RecordAwaited as awaited:
+            await self._again(taken, awaited.problem, awaited.seconds, 0.0)
+        except StoreError as error:
+            self._store.failed(error)
+            await self._again(taken, STORE_AWAY, self._pause(taken.tries), 0.0)
         except Exception as error:
             log.exception("call_log.broken", error=type(error).__name__, **named(taken.call))
             await self._again(taken, BROKEN, self._pause(taken.tries), 0.0)

@@ -8,6 +8,7 @@
      │   │   └─ SignInNeeded        until a person has signed in again
      │   └─ GrantExpired            with a new token or session it may work
      ├─ IntegrationUnusable         somebody must mend the configuration: never retried
+     ├─ RecordAwaited               another call of the caller makes the record at this moment
      └─ Unsealable                  a kept grant cannot be read: its key is gone, or it is another's
 
 A `problem` never holds a secret, an address' query, or a line break. Errors of httpx and aiohttp end in
@@ -70,6 +71,15 @@ class GrantExpired(LookupFailed):
 
     def __init__(self, problem: str = "the CRM no longer takes the token", said: str = "") -> None:
         super().__init__(problem, said, fault=Fault.CREDENTIALS)
+
+
+class RecordAwaited(Exception):
+    """Look for the record again after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.problem = "another call of this caller makes the record"
+        super().__init__(self.problem)
+        self.seconds = seconds
 
 
 class IntegrationUnusable(Exception):

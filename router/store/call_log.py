@@ -41,6 +41,12 @@ def call_log_id(integration: IntegrationName, call_id: Uniqueid) -> str:
     return blake2b(f"{integration}\0{call_id}".encode(), digest_size=16).hexdigest()
 
 
+def caller_id(call: FinishedCall) -> str:
+    """32 hexadecimal digits that stand for one caller in one module of one CRM."""
+    names = f"{call.integration}\0{call.create_in}\0{call.caller}"
+    return blake2b(names.encode(), digest_size=16).hexdigest()
+
+
 class RedisOpenCalls:
     def __init__(self, batcher: Batcher, scripts: Scripts, keys: Keys) -> None:
         self.limits = CallLogLimits()
@@ -144,6 +150,11 @@ class RedisCallLogQueue:
     async def fail(self, taken: TakenCall, problem: str) -> None:
         kept_ms = self.limits.failed_seconds * 1000
         await self._settle("log_fail", taken, taken.tries, problem, kept_ms, self.limits.failed)
+
+    async def begin_record(self, call: FinishedCall, seconds: float) -> bool:
+        lock = self._keys.making(call.tenant, caller_id(call))
+        entry_id = call_log_id(call.integration, call.call_id)
+        return bool(await self._scripts.run("begin_record", (lock,), entry_id, round(seconds * 1000)))
 
     async def _settle(self, script: str, taken: TakenCall, *args: str | int) -> None:
         call = taken.call

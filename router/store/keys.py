@@ -23,6 +23,7 @@ part of the name.
     <prefix>:{s<shard>}:log-state:<tenant>:<name>   hash: how the integration fares
     <prefix>:{s<shard>}:log-failed:<tenant>         sorted set: ids and integrations that were given up
     <prefix>:{s<shard>}:log-names:<tenant>          set: integrations that any of these are of
+    <prefix>:{s<shard>}:making:<tenant>:<caller>    string: the call that makes a record for this caller
     <prefix>:{r:<router>}:answers                   stream: a router's answers
     <prefix>:{e}:errands                            list: errands that no worker has taken
     <prefix>:{e}:errand:<id>                        string: somebody waits for this errand
@@ -92,6 +93,9 @@ class Keys:
         prefix = self._shard_prefix(shard)
         stems = ("call", "seen", "waiting", "held", "state", "failed", "names")
         return (f"{prefix}log-ring", f"{prefix}log-tenants", *(f"{prefix}log-{stem}:" for stem in stems))
+
+    def making(self, tenant: TenantId, caller: str) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}making:{tenant}:{caller}"
 
     def log_tenants(self, shard: int) -> str:
         return f"{self._shard_prefix(shard)}log-tenants"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from router.core.call_logs import FinishedCall
 from router.core.identities import IntegrationName, TenantId, Uniqueid
 from router.core.open_calls import KeptCall, OpenCall
-from router.store.call_log import call_log_id
+from router.store.call_log import call_log_id, caller_id
 from router.store.limits import OPEN_CALL_SECONDS, CallLogLimits, full_log_text, given_up_text
 from router.store.seams import IntegrationLog, KeptLog, TakenCall
 
@@ -61,10 +61,11 @@ class MemoryCallLog:
         self._queued: dict[_CallName, _Entry] = {}
         self._failed: dict[_CallName, _Entry] = {}
         self._lanes: dict[_Lane, _LaneState] = {}
+        self._making: dict[_CallName, tuple[str, float]] = {}
 
     def clear(self) -> None:
         """FLUSHALL."""
-        for kept in (self._open, self._seen, self._queued, self._failed, self._lanes):
+        for kept in (self._open, self._seen, self._queued, self._failed, self._lanes, self._making):
             kept.clear()
 
     # A router's side
@@ -155,6 +156,16 @@ class MemoryCallLog:
         if entry is not None:
             del self._queued[taken.call.tenant, taken.id]
             self._give_up(entry, problem)
+
+    async def begin_record(self, call: FinishedCall, seconds: float) -> bool:
+        self._check()
+        caller = (call.tenant, caller_id(call))
+        mine = call_log_id(call.integration, call.call_id)
+        holder, until = self._making.get(caller, ("", 0.0))
+        if until > _now() and holder != mine:
+            return False
+        self._making[caller] = (mine, _now() + seconds)
+        return True
 
     def _give_up_old(self, lane: _Lane, problem: str) -> None:
         oldest = _now() - self.limits.given_up_seconds

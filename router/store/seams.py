@@ -254,6 +254,12 @@ class CallLogQueue(Protocol):
     async def fail(self, taken: TakenCall, problem: str) -> None:
         """Give it up, and keep it for a week for a person to see. Raises `StoreError`."""
 
+    async def begin_record(self, call: FinishedCall, seconds: float) -> bool:
+        """Become the call that makes a record for its caller, for so long; False while another one does.
+
+        The same call may begin again, and its time with it. Raises `StoreError`.
+        """
+
 
 class IntegrationLog(Struct, frozen=True, kw_only=True):
     """How the calls of one integration fare."""

@@ -220,7 +220,7 @@ class Bullhorn(StrictCrm):
         else:
             self.known(entity)
             self.made.append(body)
-            id_ = 900 + len(self.made)
+            id_ = self.add(KINDS[entity], str(body["name"]), str(body["phone"]))
         return web.json_response(
             {"changedEntityType": entity, "changedEntityId": id_, "changeType": "INSERT"}
         )

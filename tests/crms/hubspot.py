@@ -261,8 +261,12 @@ class HubSpot(StrictCrm):
         kept = self.calls if module == "calls" else self.made
         if module == "calls":
             self.require_call(body)
+        given = body["properties"]
+        name = given.get("name") or f"{given.get('firstname', '')} {given.get('lastname', '')}".strip()
+        phone = given.get("phone") or given.get("driver_phone", "")
+        key = 5000 + len(kept) if module == "calls" else self.add(KINDS[module], name, phone)
         made = {
-            "id": str((5000 if module == "calls" else 900) + len(kept)), "createdAt": "2026-05-01T09:02:00Z",
+            "id": str(key), "createdAt": "2026-05-01T09:02:00Z",
             "updatedAt": "2026-05-01T09:02:00Z", "archived": False, **body,
         }  # fmt: skip
         kept.append(made)
@@ -293,12 +297,17 @@ class HubSpot(StrictCrm):
         self.links.append((call, module, request.match_info["id"]))
         return web.json_response({"status": "COMPLETE", "results": []})
 
+    def person_of(self, call: dict[str, Any]) -> int | None:
+        for one in call.get("associations", ()):
+            return int(one["to"]["id"])
+        return next((int(id_) for linked, _, id_ in self.links if linked == call["id"]), None)
+
     def logged(self) -> list[Logged]:
         return [
             Logged(
                 subject=values["hs_call_title"],
                 text=values["hs_call_body"],
-                person=int(call["associations"][0]["to"]["id"]) if "associations" in call else None,
+                person=self.person_of(call),
                 seconds=int(values["hs_call_duration"]) // 1000,
                 direction=values["hs_call_direction"].lower(),
                 is_answered=values["hs_call_status"] == "COMPLETED",

@@ -282,8 +282,9 @@ class Pipedrive(StrictCrm):
         ):
             raise fails(400, "Validation failed: name: required")
         self.made.append(body)
+        key = self.add("contact", body["name"], body["phones"][0]["value"])
         return self.data(
-            {"id": 900 + len(self.made), "update_time": "2026-05-01T09:00:00Z", "custom_fields": {}, **body},
+            {"id": key, "update_time": "2026-05-01T09:00:00Z", "custom_fields": {}, **body},
             201,
         )
 

@@ -15,10 +15,8 @@ from msgspec.structs import replace
 from router.core.destinations import DestinationKind, Target
 from router.core.errands import CheckConnection, Checked, TryLookup
 from router.core.identities import IntegrationName, TenantId
-from router.core.lookups import Answer, AskedBy, LookupJob, LookupKey
-from router.core.numbers import understand_caller
-from router.core.plans import digest_of
-from router.core.tenants import CacheAges, Integration, Tenant
+from router.core.lookups import Answer
+from router.core.tenants import Integration, Tenant
 from router.store.memory import MemoryStore
 from tests.crms.rig import CrmRig
 from tests.crms.server import StrictCrm
@@ -54,17 +52,15 @@ class Product:
 
     def subject(self, given: dict[str, Any] | None = None) -> Subject:
         """Raises IntegrationUnusable for settings that the connector does not take."""
+        return self.catalogue(given).integration(ACME, CRM).subject
+
+    def catalogue(self, given: dict[str, Any] | None = None) -> Catalogue:
         settings = self.rig.settings(self.crm) if given is None else given
         integration = Integration(name=CRM, connector=self.rig.slug, settings=settings)
         tenant = Tenant(
             id=ACME, country="FR", default=Target(DestinationKind.QUEUE, "desk"), integrations=(integration,)
         )
-        catalogue = Catalogue(_One(tenant), asyncio.get_running_loop().time)
-        revision = digest_of(integration.connector, integration.settings, None)
-        key = LookupKey(ACME, CRM, revision, (), (), AskedBy.NUMBER, "")
-        caller = understand_caller("", "", "FR")
-        job = LookupJob(key, caller, "", "", "trial", 1.0, CacheAges())  # type: ignore[arg-type]
-        return catalogue.find(job).subject
+        return Catalogue(_One(tenant), asyncio.get_running_loop().time)
 
     async def find(
         self,

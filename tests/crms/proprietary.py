@@ -169,7 +169,8 @@ class OwnCrm(StrictCrm):
         status = 200 if body in self.made else 201
         if status == 201:
             self.made.append(body)
-        id_ = f"n{self.made.index(body) + 1}"
+            self.add(KINDS[body["module"]], body["name"], body["number"])
+        id_ = str(900 + self.made.index(body))
         made = {"id": id_, "link": f"https://own.example/{body['module']}/{id_}"}
         return web.json_response(made, status=status)
 

@@ -206,14 +206,13 @@ class Middleware(StrictCrm):
 
     async def insert(self, request: web.Request) -> web.StreamResponse:
         self.require_user(request)
-        self.known(request.match_info["type"])
+        kind = self.known(request.match_info["type"])
         body = await request.json()
         if not body.get("Name") or not body.get("Phone") or set(body) - set(FIELDS):
             raise Refused(400, "a required field is missing, or one is unknown")
         self.made.append(body)
-        return web.json_response(
-            {"id": f"n{len(self.made)}", "type": request.match_info["type"], "title": ""}
-        )
+        key = self.add(kind, body["Name"], body["Phone"])
+        return web.json_response({"id": str(key), "type": request.match_info["type"], "title": ""})
 
     async def create_task(self, request: web.Request) -> web.StreamResponse:
         self.require_user(request)

@@ -232,8 +232,9 @@ class Salesforce(StrictCrm):
             required = {"Contact": {"LastName"}, "Lead": {"LastName", "Company"}, "Account": {"Name"}}[module]
             if required - set(body):
                 raise error(400, "REQUIRED_FIELD_MISSING")
-            id_ = f"003xx{900 + len(self.made):010d}AAA"
             self.made.append({"module": module, **body})
+            name = body.get("Name") or f"{body.get('FirstName', '')} {body['LastName']}".strip()
+            id_ = f"003xx{self.add(KINDS[module], name, body.get('Phone', '')):010d}AAA"
         else:
             raise error(404, "NOT_FOUND")
         return web.json_response({"id": id_, "success": True, "errors": []}, status=201)

@@ -96,7 +96,7 @@ class Database:
         self._sql.row_factory = sqlite3.Row
         self._sql.create_function("SLEEP", 1, lambda _: 0)
         self._sql.create_function("REGEXP", 2, lambda pattern, text: bool(re.search(pattern, text or "")))
-        self._ids = count(1)
+        self._ids = count(900)
         self.links: list[tuple[str, str]] = []
         """A call's id, and a person's."""
         self._sql.execute("CREATE TABLE users (id, user_name, user_hash, phone_work, phone_mobile)")
@@ -208,6 +208,9 @@ class Database:
             "renewal_c": person.renewal, "account_id": company, "date_modified": stored_moment(person.changed), **phones,
         }  # fmt: skip
         self.insert(module, {field: value for field, value in values.items() if field in FIELDS[module]})
+
+    def count(self, kind: str) -> int:
+        return len(self.select(KINDS[kind], ""))
 
     def logged(self) -> list[Logged]:
         """The calls; the subject is whole in the description where it is too long for the name."""

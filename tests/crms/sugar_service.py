@@ -130,6 +130,9 @@ class SugarService(StrictCrm):
     def logged(self) -> list[Logged]:
         return self.database.logged()
 
+    def count(self, kind: str) -> int:
+        return self.database.count(kind)
+
     def issue_to(self, user: User | None) -> str:
         token = self.tokens.issue()
         self.holders[token] = user

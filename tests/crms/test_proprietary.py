@@ -226,16 +226,19 @@ async def test_the_trace_shows_the_detail_and_the_request(own: Product) -> None:
 # Who asks
 
 
+HOSTILE_ID = "a/b c:é%3A?#&=+;,@!$'()*~[]|\\^`<>\""
+
+
 async def test_each_request_is_signed_over_all_that_it_is() -> None:
     async with running(SIGNED_RIG) as signed:
         crm = crm_of(signed)
 
         await signed.find(people.ALICE)
-        await signed.abilities.log_call(signed.subject(), finished(call_id=Uniqueid("a/b c")))
+        await signed.abilities.log_call(signed.subject(), finished(call_id=Uniqueid(HOSTILE_ID)))
 
     assert crm.broken == []
     assert len(set(crm.signatures)) == 2
-    assert list(crm.calls) == ["a/b c"]
+    assert list(crm.calls) == [HOSTILE_ID]
 
 
 async def test_an_unsigned_request_to_a_crm_that_wants_signatures(own: Product) -> None:

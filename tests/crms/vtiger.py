@@ -212,25 +212,31 @@ class Vtiger(StrictCrm):
             raise Fails("MANDATORY_FIELDS_MISSING", f"{missing.pop()} does not have a value")
         if element.get("contact_id", "12x").partition("x")[0] != "12":
             raise Fails("REFERENCE_INVALID", "Invalid reference for field")
-        made = {
-            **element,
-            "id": f"18x{len(self.events)}" if module == "Events" else f"{PREFIXES[module]}x9{len(self.made)}",
-        }
-        (self.events if module == "Events" else self.made).append(made)
-        return made
+        if module == "Events":
+            made = {**element, "id": f"18x{len(self.events)}"}
+            self.events.append(made)
+            return made
+        name = f"{element.get('firstname', '')} {element.get('lastname', '')}".strip()
+        key = self.add(KINDS[module], name or element["accountname"], element.get("phone", ""))
+        return {**element, "id": f"{PREFIXES[module]}x{key}"}
 
     def logged(self) -> list[Logged]:
         return [
             Logged(
                 subject=event["subject"],
                 text=event["description"],
-                person=int(event["contact_id"].partition("x")[2]) if "contact_id" in event else None,
+                person=linked_person(event),
                 seconds=(int(event["duration_hours"]) * 60 + int(event["duration_minutes"])) * 60,
                 is_answered=event["eventstatus"] == "Held",
                 started=f"{event['date_start']} {event['time_start']}",
             )
             for event in self.events
         ]
+
+
+def linked_person(event: dict[str, Any]) -> int | None:
+    link = event.get("contact_id") or event.get("parent_id")
+    return int(link.partition("x")[2]) if link else None
 
 
 def open_source(crm: Vtiger) -> dict[str, Any]:

@@ -278,7 +278,8 @@ class Zendesk(StrictCrm):
             raise invalid("name", "Name: is too short (minimum one character)")
         if any(user["external_id"] == made["external_id"] for made in self.made):
             raise invalid("external_id", "External has already been taken")
-        self.made.append({"id": 900 + len(self.made), "updated_at": "2026-05-01T09:00:00Z", **user})
+        key = self.add("contact", user["name"], user["phone"])
+        self.made.append({"id": key, "updated_at": "2026-05-01T09:00:00Z", **user})
         return web.json_response({"user": self.made[-1]}, status=201)
 
     def logged(self) -> list[Logged]:

@@ -354,7 +354,11 @@ class Zoho(StrictCrm):
             return rejected("INVALID_DATA", "invalid data", api_name=too_long[0], maximum_length=80)
         assert module == "Calls" or set(body) <= set(known), body
         kept = self.calls if module == "Calls" else self.made
-        kept.append({"id": f"51000000000{len(kept):07d}", **body})
+        id_ = f"51000000000{len(kept):07d}"
+        if module != "Calls":
+            name = body.get("Account_Name") or f"{body.get('First_Name', '')} {body['Last_Name']}".strip()
+            id_ = identity(self.add(KINDS[module], name, body.get("Phone", "")))
+        kept.append({"id": id_, **body})
         details = {"id": kept[-1]["id"], "Created_Time": "2026-05-01T11:00:00+02:00"}
         return web.json_response(
             {
@@ -381,7 +385,7 @@ class Zoho(StrictCrm):
             Logged(
                 subject=call["Subject"],
                 text=call["Description"],
-                person=key_of(call["Who_Id"]) if "Who_Id" in call else None,
+                person=next((key_of(call[link]) for link in ("Who_Id", "What_Id") if link in call), None),
                 seconds=seconds_of(call["Call_Duration"]) if "Call_Duration" in call else 0,
                 direction="inbound",
                 is_answered=call["Call_Type"] == "Inbound",

@@ -16,15 +16,18 @@ from deploy.rig.asterisk import RunningAsterisk
 from deploy.rig.callers import Caller, start_calls
 from deploy.rig.sample_site import Site, wait_until
 from router.settings.load import load_settings
+from router.settings.manifest_files import load_manifests
 from tests.crms import people
 from tests.crms.product import KEY
 from tests.crms.rig import CrmRig
 from tests.crms.rigs import ALL
 from tests.crms.site import RunningCrms
 from tests.live.conftest import free_port
+from tests.workers.test_manifests import CONFIG
 
-pytestmark = [pytest.mark.live, pytest.mark.long, pytest.mark.xdist_group("crms")]
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("crms")]
 SECONDS = 40.0
+MANIFESTS = load_manifests(CONFIG)
 every_crm = pytest.mark.parametrize("of", ALL, ids=lambda of: of.name)
 
 
@@ -98,3 +101,21 @@ def test_the_gold_customer_reaches_the_gold_queue(
     assert pbx.fates()[decision["call_id"], 1] == ["taken route-queue/gold/1"], decision
     assert decision["value"] == of.tier_value("Gold")
     assert decision["lookup"]["record_name"] == "Alice Martin"
+
+
+@every_crm
+def test_the_finished_call_is_in_the_crm(
+    of: CrmRig, crms: RunningCrms, decisions: dict[str, dict[str, Any]]
+) -> None:
+    """As its own call activity, on the caller's record, with the decision in one line."""
+    if "log_call" not in MANIFESTS[of.slug].abilities or "log_call" in of.lacks:
+        pytest.skip("this CRM keeps no calls")
+    crm = crms.by_name[of.name]
+
+    wait_until(lambda: bool(crm.logged()), SECONDS, f"{of.name} has the call")
+
+    (kept,) = crm.logged()
+    assert people.ALICE in kept.subject
+    assert kept.person == 1
+    assert "queue gold" in kept.text.casefold()
+    assert "line 1 holds" in kept.text

@@ -638,3 +638,31 @@ def test_the_limits_are_those_that_the_documentation_tells() -> None:
 
     assert (limits.in_hand, limits.given_up_seconds, limits.failed_seconds) == (2, 48 * 3600, 7 * 24 * 3600)
     assert (limits.waiting, limits.failed) == (100_000, 5_000)
+
+
+# Records for unknown callers
+
+
+async def test_of_one_callers_calls_one_at_a_time_makes_the_record(rig: Rig) -> None:
+    queue = rig.store.call_log
+    first, second = (replace(finished(account(number)), create_in="Leads") for number in (1, 2))
+
+    assert await queue.begin_record(first, 60.0)
+    assert not await queue.begin_record(second, 60.0)
+    assert await queue.begin_record(first, 0.02), "the same call goes on, and its time begins anew"
+    async with asyncio.timeout(5.0):
+        while not await queue.begin_record(second, 60.0):  # noqa: ASYNC110 - the server's clock tells nobody
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"caller": "+33612345679"}, {"create_in": "Contacts"}, {"integration": ERP}, {"tenant": OTHER}],
+    ids=lambda change: next(iter(change)),
+)
+async def test_other_callers_and_other_places_do_not_wait(rig: Rig, change: dict[str, Any]) -> None:
+    queue = rig.store.call_log
+    first, second = (replace(finished(account(number)), create_in="Leads") for number in (1, 2))
+
+    assert await queue.begin_record(first, 60.0)
+    assert await queue.begin_record(replace(second, **change), 60.0)

@@ -32,6 +32,7 @@ from workers.errors import (
     LookupFailed,
     LookupRefused,
     LookupUnavailable,
+    RecordAwaited,
     SignInNeeded,
 )
 
@@ -345,6 +346,24 @@ async def test_a_mistake_of_ours_is_logged_and_costs_this_call_alone_a_pause() -
         assert made.crm.written == ["acme-crm-2", "acme-crm-3"]
         assert (await made.state()).failures == 0
         assert "call_log.broken" in {entry["event"] for entry in logs}
+
+
+@pytest.mark.parametrize("failure", [RecordAwaited(60.0), AWAY], ids=["record-awaited", "store-away"])
+async def test_what_is_not_the_crms_doing_costs_this_call_alone_a_pause(failure: Exception) -> None:
+    async with site() as made:
+        fails = {"acme-crm-1": failure}
+        made.crm.fails = lambda call: fails.pop(call.call_id, None)
+        with capture_logs() as logs:
+            await made.queue(1, 2, 3)
+            await asyncio.sleep(4)
+            soon = list(made.crm.written)
+            state = await made.state()
+            await asyncio.sleep(60)
+
+        assert soon == ["acme-crm-2", "acme-crm-3"]
+        assert (state.failures, state.waiting) == (0, 1)
+        assert made.crm.written == ["acme-crm-2", "acme-crm-3", "acme-crm-1"]
+        assert "call_log.broken" not in {entry["event"] for entry in logs}
 
 
 async def test_a_write_that_hangs_is_cut_off_and_repeated() -> None:

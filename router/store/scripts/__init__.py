@@ -24,6 +24,7 @@ NAMES = (
     "grant_write",
     "grant_problem",
     "grant_end",
+    "begin_record",
     "log_open",
     "log_close",
     "log_take",

@@ -35,6 +35,8 @@ SIGNATURE_HEADER = "Crmroute-Signature"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 """Of a module or a field."""
 TYPE = "urn:crmroute:"
+PATH_SIGNS = "!$&'()*+,;=:@"
+"""What a segment of a path may hold as it is (RFC 3986, 3.3): it is sent so, and signed so."""
 FAULTS = {
     "unauthorized": Fault.CREDENTIALS,
     "forbidden": Fault.RIGHTS,
@@ -96,7 +98,7 @@ def _request(
     account: Crm, name: str, method: Literal["GET", "POST", "PUT"], parts: tuple[str, ...], **more: Any
 ) -> Request:
     settings = account.settings
-    path = "/".join((ROOT, *(quote(part, safe="") for part in parts)))
+    path = "/".join((ROOT, *(quote(part, safe=PATH_SIGNS) for part in parts)))
     signature = Signature(SIGNATURE_HEADER, settings.signing_secret, f"{method}\n{path}")
     return Request(
         name=name,
