@@ -72,6 +72,15 @@ def counted(count: int, noun: str, many: str = "") -> str:
     return f"{count or 'no'} {many or noun + 's'}"
 
 
+def duration(seconds: float) -> str:
+    """To the precision that one plans by: `45 s`, `12 min`, `3 h`, `2 d`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} d"
+
+
 def milliseconds(ms: float | None) -> str:
     """As a trace shows a span: `0.4`, `104.2`, `12,040.0`, the points in one column; or nothing."""
     return "" if ms is None else f"{ms:,.1f}"

@@ -9,7 +9,10 @@ from cyclopts import App, Parameter
 from router.cli.errors import ExitCode, WrongUsage
 from router.cli.invocations import Invoked
 
-crm = App(name="crm", help="Ask a tenant's CRM: test it, list its fields, look somebody up, sign in.")
+crm = App(
+    name="crm",
+    help="Ask a tenant's CRM: test it, list its fields, look somebody up, sign in, see what is written.",
+)
 
 TenantOption = Annotated[str, Parameter("--tenant", help="Whose integration it is.")]
 IntegrationName_ = Annotated[str, Parameter(help="The integration's name in the tenant's file.")]
@@ -126,6 +129,48 @@ def find(
 
 
 @crm.command
+def log(
+    *,
+    tenant: Annotated[str | None, Parameter(help="Only this tenant's, with the calls themselves.")] = None,
+    limit: Annotated[int, Parameter(("--limit", "-n"), help="How many calls of each kind.")] = 20,
+    invocation: Invoked,
+) -> ExitCode:
+    """Finished calls that wait to be written into a CRM, or were given up, and why."""
+    from router.cli.configuration import local_zone
+    from router.cli.crm.call_log import show_log
+    from router.core.identities import TenantId
+
+    whose = TenantId(tenant) if tenant else None
+    return _with_store(
+        invocation,
+        lambda store: show_log(invocation.screen, store.call_log_desk, local_zone(), whose, max(limit, 0)),
+    )
+
+
+@crm.command
+def retry(
+    integration: Annotated[
+        str | None, Parameter(show_default=False, help="The integration's name; all of them without.")
+    ] = None,
+    *,
+    tenant: TenantOption,
+    call: Annotated[
+        str, Parameter(show_default=False, help="Only this one, by the id that `crm log` shows.")
+    ] = "",
+    invocation: Invoked,
+) -> ExitCode:
+    """Put back the calls that were given up, and try what waits at once."""
+    from router.cli.crm.call_log import retry as put_back
+    from router.core.identities import IntegrationName, TenantId
+
+    name = IntegrationName(integration) if integration else None
+    return _with_store(
+        invocation,
+        lambda store: put_back(invocation.screen, store.call_log_desk, TenantId(tenant), name, call),
+    )
+
+
+@crm.command
 def authorise(
     integration: IntegrationName_,
     *,
@@ -174,6 +219,10 @@ def _named(
 
 
 def _with_errands(invocation: Any, work: Callable[[Any], Awaitable[ExitCode]]) -> ExitCode:
+    return _with_store(invocation, lambda store: work(store.errands))
+
+
+def _with_store(invocation: Any, work: Callable[[Any], Awaitable[ExitCode]]) -> ExitCode:
     from router.cli.configuration import read_settings
     from router.cli.stores import opened
 
@@ -181,6 +230,6 @@ def _with_errands(invocation: Any, work: Callable[[Any], Awaitable[ExitCode]]) -
 
     async def answer() -> ExitCode:
         async with opened(settings.redis) as store:
-            return await work(store.errands)
+            return await work(store)
 
     return asyncio.run(answer())

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from router.cli.crm.asking import SECONDS
 from router.cli.errors import ExitCode
-from router.cli.output import Screen, plain
+from router.cli.output import Screen, duration, plain
 from router.core.errands import ErrandFailed, Reply, SignInState, TellSignIn
 from router.core.manifests import Manifest
 from router.core.tenants import Integration, Tenant
@@ -121,7 +121,7 @@ def _row(integration: Integration, reply: Reply | None) -> ListedIntegration:
         case ErrandFailed(problem=problem):
             state, told = "failing", problem
         case SignInState(problem=problem, problem_age_seconds=age) if problem:
-            state, told = "failing", f"{problem} ({_ago(age)})"
+            state, told = "failing", f"{problem} ({duration(age)} ago)"
         case SignInState(needs_sign_in=False):
             state, told = "ready", "shows its credentials with each request"
         case SignInState(is_signed_in=False):
@@ -129,9 +129,3 @@ def _row(integration: Integration, reply: Reply | None) -> ListedIntegration:
         case SignInState(left_seconds=left):
             state, told = "signed in", "" if left is None else f"token for {left / 60:.0f} more minutes"
     return ListedIntegration(integration.name, integration.connector, state, told)
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s ago"
-    return f"{seconds / 60:.0f} min ago" if seconds < 5400 else f"{seconds / 3600:.0f} h ago"
