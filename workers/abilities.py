@@ -103,7 +103,7 @@ class Abilities:
         return Checked(walk.steps(), asking.requests, asking.seconds_spent)
 
     async def _walk(self, subject: Subject, wanted: CheckConnection, asking: Asking, walk: "_Walk") -> None:
-        walk.at(Step.DNS)
+        walk.at(Step.ADDRESS)  # a name or a certificate that is wrong says so by its fault
         if subject.connector.check is not None:
             who = await self._ask(subject, asking, subject.connector.check)
             walk.passed(Step.CREDENTIALS, who)

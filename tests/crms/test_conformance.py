@@ -390,6 +390,18 @@ async def test_check_names_an_address_where_nothing_listens(product: Product) ->
 
 
 @every_crm
+@pytest.mark.parametrize("mood", [Mood.DOWN, Mood.THROTTLED, Mood.WEB_PAGE, Mood.NOT_JSON])
+async def test_check_of_a_crm_that_does_not_work_blames_neither_name_nor_encryption(
+    product: Product, mood: Mood
+) -> None:
+    product.crm.mood, product.crm.retry_after = mood, "0"
+
+    checked = await product.check(product.subject())
+
+    assert failing(checked.steps) not in (Step.SETTINGS, Step.DNS, Step.TLS)
+
+
+@every_crm
 async def test_check_names_an_unknown_module(product: Product) -> None:
     checked = await product.check(product.subject(), modules=("Spaceships",))
 
