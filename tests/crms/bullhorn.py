@@ -14,10 +14,10 @@ from tests.crms.server import Refused, StrictCrm
 USER, PASSWORD, CLIENT, SECRET = "api.user", "canary-password", "client-1", "canary-client-secret"
 COMMON = {
     "id": "ID", "name": "SCALAR", "dateLastModified": "SCALAR", "phone": "SCALAR", "customText1": "SCALAR",
-    "customText2": "SCALAR", "status": "SCALAR", "isDeleted": "SCALAR",
+    "customText2": "SCALAR", "status": "SCALAR",
 }  # fmt: skip
 PERSONAL = {
-    **COMMON, "mobile": "SCALAR", "phone2": "SCALAR", "phone3": "SCALAR", "firstName": "SCALAR", "lastName": "SCALAR",
+    **COMMON, "isDeleted": "SCALAR", "mobile": "SCALAR", "phone2": "SCALAR", "phone3": "SCALAR", "firstName": "SCALAR", "lastName": "SCALAR",
     "customInt1": "SCALAR", "customDate1": "SCALAR",
 }  # fmt: skip
 FIELDS: dict[str, dict[str, str]] = {
@@ -31,10 +31,10 @@ KINDS = {"ClientContact": "contact", "Lead": "lead", "ClientCorporation": "compa
 PHRASE = r'"(?:[^"\\]|\\.)*"'
 GROUP = rf"(?P<field>\w+):\((?P<phrases>{PHRASE}(?: OR {PHRASE})*)\)"
 QUERY = re.compile(
-    rf"\((?P<groups>\w+:\({PHRASE}(?: OR {PHRASE})*\)(?: OR \w+:\({PHRASE}(?: OR {PHRASE})*\))*)\) AND isDeleted:false"
+    rf"\((?P<groups>\w+:\({PHRASE}(?: OR {PHRASE})*\)(?: OR \w+:\({PHRASE}(?: OR {PHRASE})*\))*)\)(?P<mark> AND isDeleted:false)?"
     rf"(?: NOT status:{PHRASE})?"
 )
-WHERE = re.compile(r"(?P<field>\w+)=(?P<value>'(?:[^']|'')*') AND isDeleted=false")
+WHERE = re.compile(r"(?P<field>\w+)=(?P<value>'(?:[^']|'')*')(?P<mark> AND isDeleted=false)?")
 
 
 def fails(status: int, message: str) -> Refused:
@@ -157,6 +157,13 @@ class Bullhorn(StrictCrm):
             if name not in self.known(entity):
                 raise fails(404, f"Invalid field '{name}'")
 
+    def require_mark(self, entity: str, parsed: re.Match[str]) -> None:
+        """A company has no mark of deletion; of all others the deleted must be left out."""
+        has_mark = "isDeleted" in self.known(entity)
+        if parsed["mark"] and not has_mark:
+            raise fails(404, "Invalid field 'isDeleted'")
+        assert parsed["mark"] or not has_mark
+
     async def search(self, request: web.Request) -> web.StreamResponse:
         self.check(request)
         entity = request.match_info["entity"]
@@ -164,6 +171,7 @@ class Bullhorn(StrictCrm):
         parsed = QUERY.fullmatch((await request.json())["query"])
         if parsed is None:
             raise fails(400, "Bad query")
+        self.require_mark(entity, parsed)
         terms: dict[str, list[str]] = {}
         for group in re.finditer(GROUP, parsed["groups"]):
             phrases = [re.sub(r"\\(.)", r"\1", one[1:-1]) for one in re.findall(PHRASE, group["phrases"])]
@@ -186,6 +194,7 @@ class Bullhorn(StrictCrm):
         parsed = WHERE.fullmatch((await request.json())["where"])
         if parsed is None or parsed["field"] not in self.known(entity):
             raise fails(400 if parsed is None else 404, "Invalid field in where")
+        self.require_mark(entity, parsed)
         value = parsed["value"][1:-1].replace("''", "'")
         if entity == "Note":
             return self.answer([note for note in self.notes if note["externalID"] == value])

@@ -24,6 +24,8 @@ PHONES = {
     "ClientCorporation": ("phone", "billingPhone"),
 }
 LEFT_OUT = {"ClientContact": "Archive", "Candidate": "Archived", "Lead": "Converted"}
+UNMARKED = frozenset({"ClientCorporation"})
+"""These have no `isDeleted`."""
 PAGE = "https://www.bullhornstaffing.com/BullhornStaffing/OpenWindow.cfm"
 COUNT = "20"
 Names = tuple[str, ...]
@@ -41,7 +43,8 @@ def find(account: Crm, question: Question) -> Steps[Findings]:
     for module in modules:
         listed = PHONES.get(module, ("phone",))
         query = lucene.any_of(listed, dict.fromkeys((phone.national, phone.digits, *phone.spellings)))
-        body = {"query": lucene.without(query, LEFT_OUT.get(module, ""))}
+        left_out, is_marked = LEFT_OUT.get(module, ""), module not in UNMARKED
+        body = {"query": lucene.without(query, left_out, without_deleted=is_marked)}
         found = yield from _ask(account, "search", module, body, (*fields, *listed))
         kept = [row for row in found if phone.is_one_of(map(row.get, listed))]
         if kept:
@@ -52,7 +55,7 @@ def find(account: Crm, question: Question) -> Steps[Findings]:
 def _find_by_digits(account: Crm, question: Question, modules: Names, fields: Names) -> Steps[Findings]:
     name, digits = names.digits_field(question), question.job.key.subject
     for module in modules:
-        body = {"where": lucene.jpql_equals(name, digits)}
+        body = {"where": lucene.jpql_equals(name, digits, without_deleted=module not in UNMARKED)}
         found = yield from _ask(account, "query", module, body, (*fields, name))
         kept = [row for row in found if is_exactly(row.get(name), digits)]
         if kept:

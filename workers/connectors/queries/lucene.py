@@ -20,9 +20,10 @@ def any_of(fields: Iterable[str], texts: Iterable[str]) -> str:
     return "(" + " OR ".join(f"{field}:({phrases})" for field in fields) + ")"
 
 
-def without(condition: str, left_out: str) -> str:
-    """Deleted records are left out, and those of one status."""
-    return f"{condition} AND isDeleted:false" + (f" NOT status:{quoted(left_out)}" if left_out else "")
+def without(condition: str, left_out: str, *, without_deleted: bool = True) -> str:
+    """Deleted records are left out, where there is a mark for that, and those of one status."""
+    kept = f"{condition} AND isDeleted:false" if without_deleted else condition
+    return kept + (f" NOT status:{quoted(left_out)}" if left_out else "")
 
 
 def jpql_quoted(text: str) -> str:
@@ -30,5 +31,5 @@ def jpql_quoted(text: str) -> str:
     return "'" + "".join(sign for sign in text if sign.isprintable()).replace("'", "''") + "'"
 
 
-def jpql_equals(field: str, text: str) -> str:
-    return f"{field}={jpql_quoted(text)} AND isDeleted=false"
+def jpql_equals(field: str, text: str, *, without_deleted: bool = True) -> str:
+    return f"{field}={jpql_quoted(text)}" + (" AND isDeleted=false" if without_deleted else "")
