@@ -25,6 +25,7 @@ from workers.accounts import Subject
 from workers.connectors import (
     bullhorn,
     custom,
+    dynamics,
     hubspot,
     pipedrive,
     proprietary,
@@ -48,6 +49,7 @@ BUILT_IN: Mapping[str, Connector[Any]] = {
     for module in (
         bullhorn,
         custom,
+        dynamics,
         pipedrive,
         proprietary,
         proprietary_i,

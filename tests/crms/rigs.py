@@ -2,6 +2,7 @@
 
 from tests.crms import (
     bullhorn,
+    dynamics,
     hubspot,
     pipedrive,
     proprietary,
@@ -17,6 +18,7 @@ from tests.crms.rig import CrmRig
 
 ALL: tuple[CrmRig, ...] = (
     *bullhorn.RIGS,
+    *dynamics.RIGS,
     *hubspot.RIGS,
     *pipedrive.RIGS,
     *proprietary.RIGS,
