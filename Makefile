@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig run test check-style types imports unit live crms proofs bench clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench clean
 
 PY := .venv/bin/python
 
@@ -19,10 +19,13 @@ rig: setup ## the real Asterisk and SIPp, in .cache
 	@deploy/rig/get-asterisk
 	@deploy/rig/get-tools
 
+test-tools: setup
+	@deploy/rig/get-tools postgresql
+
 run: rig ## a real Asterisk with sample calls routed by a sample CRM; ONCE=1 ends after the table
 	@exec $(PY) -m deploy.rig.demo $(if $(ONCE),--once)
 
-test: rig check-style types imports ## everything: style, types, imports, unit and live tests
+test: rig test-tools check-style types imports ## everything: style, types, imports, unit and live tests
 	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not long" tests
 
 check-style: setup
@@ -35,7 +38,7 @@ types: setup
 imports: setup
 	@.venv/bin/lint-imports
 
-unit: setup ## the tests that need no Asterisk
+unit: test-tools ## the tests that need no Asterisk
 	@$(PY) -m pytest -q -n 2 tests --ignore tests/live
 
 live: rig ## the tests on a real Asterisk

@@ -1,0 +1,1 @@
+"""The records in SQL: configuration, its versions and publications, accounts, audit, decisions."""
