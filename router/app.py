@@ -1,12 +1,11 @@
 """Building a router process: every client is made here, once, and handed in.
 
 `run_router` keeps the links to all Asterisk servers, reads the workers' answers, writes decisions and follows
-the tenants' files until it is told to stop. Stopping is graceful: it takes no new calls, finishes those under
+the tenants until it is told to stop. Stopping is graceful: it takes no new calls, finishes those under
 way within their hold, and leaves the rest to the dialplan.
 """
 
 import asyncio
-import gc
 import socket
 import time
 from pathlib import Path
@@ -27,9 +26,10 @@ from router.engine.recorder import Recorder
 from router.settings.checking import tenant_check
 from router.settings.manifest_files import load_manifests
 from router.settings.model import Settings
-from router.settings.tenant_files import Changes, TenantFiles
+from router.settings.tenant_files import Changes
 from router.store.redis_store import open_store
 from router.store.seams import Answers, Store
+from router.store.tenant_sources import TenantSource, open_tenants
 
 log = structlog.get_logger(__name__)
 
@@ -60,15 +60,11 @@ def plan_of(tenant: Tenant, templates: Templates) -> TenantPlan:
 
 async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     """Route calls until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
-    files = TenantFiles(folder, tenant_check(settings, load_manifests(folder)))
-    for problem in files.load_all().problems:
-        log.error("tenant.problem", problem=str(problem))
-    gc.freeze()  # ten thousand tenants stay: collecting garbage among them stops calls for 150 ms
-    plans = Plans(plan_of(tenant, settings.destinations) for tenant in files.tenants().values())
     store = await open_store(settings.redis)
     try:
-        router = _Router(settings, store, plans, files)
-        await router.run(stop)
+        check = tenant_check(settings, load_manifests(folder))
+        tenants = await open_tenants(settings.tenants, folder, store.plans, check)
+        await _Router(settings, store, tenants).run(stop)
     finally:
         await store.aclose()
 
@@ -76,10 +72,11 @@ async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> N
 class _Router:
     """The parts of one router process, and the tasks that keep them going."""
 
-    def __init__(self, settings: Settings, store: Store, plans: Plans, files: TenantFiles) -> None:
+    def __init__(self, settings: Settings, store: Store, tenants: TenantSource) -> None:
         self._settings = settings
+        self._tenants = tenants
+        plans = Plans(plan_of(tenant, settings.destinations) for tenant in tenants.tenants().values())
         self._plans = plans
-        self._files = files
         self._name = router_name(settings)
         self._recorder = Recorder(store.decisions)
         self._call_logger = CallLogger(store.open_calls, plans)
@@ -104,7 +101,7 @@ class _Router:
             asyncio.create_task(_read_answers(self._answers, self._engine), name="answers"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
             asyncio.create_task(self._call_logger.run(), name="call log"),
-            asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
+            asyncio.create_task(self._tenants.watch(self._on_changes), name="tenants"),
             *(asyncio.create_task(link.run(), name=f"link {name}") for name, link in self._links.items()),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")

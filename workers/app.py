@@ -1,11 +1,10 @@
 """Building a worker process: every client is made here, once, and handed in.
 
 `run_worker` takes look-ups and finished calls from the store, asks the tenants' CRMs, and follows the
-tenants' files, until it is told to stop.
+tenants, until it is told to stop.
 """
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import Iterable
@@ -17,9 +16,10 @@ from router.core.tenants import Tenant
 from router.settings.errors import ConfigurationError
 from router.settings.model import Settings, VaultSettings
 from router.settings.secrets import resolve_secret
-from router.settings.tenant_files import Changes, TenantFiles
+from router.settings.tenant_files import Changes
 from router.store.redis_store import open_store
 from router.store.seams import Store
+from router.store.tenant_sources import TenantSource, open_tenants
 from workers.abilities import Abilities
 from workers.accounts import Accounts
 from workers.asking import Asker, AskingLimits
@@ -54,15 +54,12 @@ def open_vault(settings: VaultSettings) -> Vault:
 
 async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     """Look up until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
-    files = TenantFiles(folder)
-    for problem in files.load_all().problems:
-        log.error("tenant.problem", problem=str(problem))
-    gc.freeze()  # ten thousand tenants stay: collecting garbage among them stops look-ups
     store = await open_store(settings.redis)
     try:
+        tenants = await open_tenants(settings.tenants, folder, store.plans)
         http = HttpClient(settings.worker)
         try:
-            await _Worker(settings, store, files, http).run(stop)
+            await _Worker(settings, store, tenants, http).run(stop)
         finally:
             await http.aclose()
     finally:
@@ -72,9 +69,9 @@ async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> N
 class _Worker:
     """The parts of one worker process, and the tasks that keep them going."""
 
-    def __init__(self, settings: Settings, store: Store, files: TenantFiles, http: HttpClient) -> None:
+    def __init__(self, settings: Settings, store: Store, tenants: TenantSource, http: HttpClient) -> None:
         self._settings = settings
-        self._files = files
+        self._tenants = tenants
         self._name = worker_name(settings)
         self._reclaim_idle_seconds = self._longest_hold()
         limits = AskingLimits(settings.worker.attempt_seconds, settings.worker.retry_first_seconds)
@@ -83,7 +80,7 @@ class _Worker:
         self._grants = Grants(store.grants, vault, asker, GrantFiles(Path(settings.vault.folder)))
         accounts = Accounts(self._grants)
         lookups = Lookups(asker, accounts, self._name)
-        catalogue = Catalogue(files, asyncio.get_running_loop().time, load_connectors())
+        catalogue = Catalogue(tenants, asyncio.get_running_loop().time, load_connectors())
         abilities = Abilities(asker, accounts, lookups)
         self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault)
         writer = CallLogWriter(store.call_log, catalogue, abilities)
@@ -98,7 +95,7 @@ class _Worker:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        tenants = len(self._files.tenants())
+        tenants = len(self._tenants.tenants())
         log.info("worker.started", worker=self._name, tenants=tenants, lookups=self._settings.worker.lookups)
         finishing = [
             asyncio.create_task(self._runner.run(stop), name="runner"),
@@ -107,7 +104,7 @@ class _Worker:
         # None of the others ends by itself: one that does has failed, and so has the worker.
         tasks = [
             *finishing,
-            asyncio.create_task(self._files.watch(self._on_changes), name="tenants"),
+            asyncio.create_task(self._tenants.watch(self._on_changes), name="tenants"),
             asyncio.create_task(self._errands.run(), name="errands"),
         ]
         try:
@@ -139,7 +136,7 @@ class _Worker:
         With less, a patient rule's job would be handed out again while its first worker still waits for the
         CRM, and in the end be given up as one that kills workers.
         """
-        tenants = self._files.tenants().values()
+        tenants = self._tenants.tenants().values()
         longest = max((self._settings.router.lookup_seconds, *_budgets(tenants)))
         return longest + self._settings.worker.reclaim_slack_seconds
 

@@ -190,6 +190,19 @@ async def after(connection: AsyncConnection, id_: int, most: int = 500) -> list[
     return [publication_of(row) for row in await connection.execute(query)]
 
 
+async def last_id(connection: AsyncConnection) -> int:
+    """Of all publications; 0 where there is none."""
+    return int(await connection.scalar(sa.select(sa.func.max(publications.c.id))) or 0)
+
+
+async def numbers_in_force(connection: AsyncConnection) -> dict[TenantId, int]:
+    """Of every tenant that ever was, removed ones among them."""
+    query = sa.select(publications.c.tenant, sa.func.max(publications.c.number)).group_by(
+        publications.c.tenant
+    )
+    return {row.tenant: row[1] for row in await connection.execute(query)}
+
+
 async def all_in_force(connection: AsyncConnection) -> list[Publication]:
     """The newest of every tenant, removed ones left out."""
     newest = (

@@ -105,6 +105,19 @@ class VaultSettings(Section, frozen=True):
         return f"VaultSettings({len(self.keys)} keys)"
 
 
+class TenantSettings(Section, frozen=True):
+    source: Literal["files", "records"]
+    """The folder `tenants`, or what was published from the records."""
+
+
+class RecordsSettings(Section, frozen=True):
+    url: Annotated[str, Meta(min_length=1)]
+
+    def __repr__(self) -> str:
+        """Without the address, which may hold a password."""
+        return "RecordsSettings(…)"
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["json", "text"]
@@ -117,6 +130,8 @@ class Settings(Section, frozen=True):
     redis: RedisSettings
     worker: WorkerSettings
     vault: VaultSettings
+    tenants: TenantSettings
+    records: RecordsSettings
     destinations: dict[DestinationKind, str]
     """Templates, `context,exten,priority` with `{option}` and `{tenant}`. A kind whose template is empty is
     not offered: it is not in here."""

@@ -29,6 +29,9 @@ part of the name.
     <prefix>:{e}:errand:<id>                        string: somebody waits for this errand
     <prefix>:{e}:reply:<id>                         list: its reply
     <prefix>:{e}:sign-in:<state>                    string: a person's sign-in under way, sealed
+    <prefix>:{p}:plan-numbers                       hash: each tenant's published number, and the board's mark
+    <prefix>:{p}:plans                              hash: each tenant's published plan
+    <prefix>:{p}:plan-news                          stream: the tenants whose plan changed, capped
     <prefix>:{d}:decisions                          stream: the latest decisions
     <prefix>:{d}:seen:<server>:<call>:<parking>     string: the end of this parking is recorded
 """
@@ -115,6 +118,18 @@ class Keys:
 
     def sign_in(self, state: str) -> str:
         return f"{self._prefix}:{{e}}:sign-in:{state}"
+
+    @property
+    def plan_numbers(self) -> str:
+        return f"{self._prefix}:{{p}}:plan-numbers"
+
+    @property
+    def plans(self) -> str:
+        return f"{self._prefix}:{{p}}:plans"
+
+    @property
+    def plan_news(self) -> str:
+        return f"{self._prefix}:{{p}}:plan-news"
 
     @property
     def decisions(self) -> str:

@@ -28,6 +28,7 @@ from router.store.limits import (
 from router.store.memory_call_log import MemoryCallLog
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
+from router.store.memory_plans import MemoryPlanBoard
 from router.store.seams import StoreHealth, TakenJob
 
 
@@ -71,6 +72,7 @@ class MemoryStore:
         self.decisions = MemoryDecisionStream(self, decisions_kept)
         self.grants = MemoryGrantStore(self.check)
         self.errands = MemoryErrands(self.check)
+        self.plans = MemoryPlanBoard(self.check)
         self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
         self.cache: dict[LookupKey, _Kept] = {}
         self.flights: dict[LookupKey, _Flight] = {}
@@ -111,6 +113,7 @@ class MemoryStore:
         self.decisions.forget()
         self.grants.clear()
         self.errands.clear()
+        self.plans.clear()
         self.call_log.clear()
         self.has_work.clear()
 

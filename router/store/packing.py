@@ -15,6 +15,7 @@ from router.core.decisions import Decision
 from router.core.lookups import Answer, LookupJob, Waiter
 from router.core.open_calls import OpenCall
 from router.core.rules import Outcome
+from router.store.seams import PublishedPlan
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ _decisions = Decoder(Decision)
 _tokens = Decoder(list[str])
 _open_calls = Decoder(OpenCall)
 _finished_calls = Decoder(FinishedCall)
+_plans = Decoder(PublishedPlan)
 
 _head = struct.Struct(">cI")
 _ABSENT = b"a"
@@ -36,8 +38,15 @@ class Unreadable(ValueError):
     """These bytes are not what their place in Redis says."""
 
 
-def pack(value: LookupJob | Waiter | Answer | Decision | list[str] | OpenCall | FinishedCall) -> bytes:
+Packed = LookupJob | Waiter | Answer | Decision | list[str] | OpenCall | FinishedCall | PublishedPlan
+
+
+def pack(value: Packed) -> bytes:
     return _encoder.encode(value)
+
+
+def unpack_plan(raw: bytes) -> PublishedPlan:
+    return _unpack(_plans, raw)
 
 
 def unpack_job(raw: bytes) -> LookupJob:

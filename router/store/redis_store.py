@@ -16,6 +16,7 @@ from router.store.grant_store import RedisGrantStore
 from router.store.job_queue import RedisJobQueue
 from router.store.keys import Keys
 from router.store.lookup_queue import RedisLookupQueue
+from router.store.plan_board import RedisPlanBoard
 from router.store.scripts import Scripts
 from router.store.seams import StoreHealth
 from router.store.wires import check_address
@@ -53,6 +54,7 @@ class RedisStore:
         self.open_calls = RedisOpenCalls(self._batcher, self._scripts, self._keys)
         self.call_log = RedisCallLogQueue(self._scripts, self._keys)
         self.call_log_desk = RedisCallLogDesk(self._batcher, self._scripts, self._keys)
+        self.plans = RedisPlanBoard(self._connections, self._batcher, self._scripts, self._keys)
         self.decisions = RedisDecisionStream(
             self._connections, self._batcher, self._scripts, self._keys, settings.decisions_kept
         )

@@ -25,6 +25,7 @@ NAMES = (
     "grant_problem",
     "grant_end",
     "begin_record",
+    "plan_put",
     "log_open",
     "log_close",
     "log_take",

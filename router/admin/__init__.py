@@ -1,0 +1,1 @@
+"""Administration: what stands between the records and those who change or read them."""
