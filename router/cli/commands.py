@@ -37,7 +37,14 @@ app = App(
 app.meta.group_parameters = Group("Everywhere", sort_key=99)
 RUNNING = Group("Running", sort_key=1)
 ASKING = Group("Asking", sort_key=2)
-OTHER = Group("Other", sort_key=3)
+CHANGING = Group("Changing", sort_key=3)
+OTHER = Group("Other", sort_key=4)
+TenantNames = Annotated[
+    tuple[str, ...], Parameter(help="Only these tenants.", negative="", show_default=False)
+]
+PruneOption = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Remove tenants of files whose file is gone.")
+]
 app["--help"].group = OTHER
 app["--version"].group = OTHER
 
@@ -207,6 +214,51 @@ def doctor(*, invocation: Invoked) -> ExitCode:
     return asyncio.run(examine_site(invocation.screen, invocation.config))
 
 
+@app.command(group=CHANGING)
+def plan(
+    tenants: TenantNames = (),
+    *,
+    prune: PruneOption = False,
+    invocation: Invoked,
+) -> ExitCode:
+    """Show what the files would change of what is in force; exit code 1 if anything."""
+    from router.cli.records.applying import plan as show_plan
+
+    return asyncio.run(show_plan(invocation.screen, invocation.config, tenants, prune=prune))
+
+
+@app.command(group=CHANGING)
+def apply(
+    tenants: TenantNames = (),
+    *,
+    prune: PruneOption = False,
+    comment: Annotated[str, Parameter(show_default=False, help="Why; it stands in the history.")] = "",
+    yes: Annotated[
+        bool, Parameter(("--yes", "-y"), negative="", show_default=False, help="Do not ask.")
+    ] = False,
+    invocation: Invoked,
+) -> ExitCode:
+    """Put the files in force, all of them or none, after showing what changes."""
+    from router.cli.records.applying import apply as put_in_force
+
+    return asyncio.run(
+        put_in_force(invocation.screen, invocation.config, tenants, prune=prune, comment=comment, is_sure=yes)
+    )
+
+
+@app.command(group=CHANGING)
+def export(
+    tenants: TenantNames = (),
+    *,
+    to: Annotated[Path, Parameter(help="The folder in which `tenants/` is written.")],
+    invocation: Invoked,
+) -> ExitCode:
+    """Write what is in force as files, which `apply` takes back unchanged."""
+    from router.cli.records.exporting import export as write_files
+
+    return asyncio.run(write_files(invocation.screen, invocation.config, to, tenants))
+
+
 @app.command(group=OTHER)
 def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(show_choices=True)]) -> ExitCode:
     """Print the completion for a shell."""
@@ -259,6 +311,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
 
 def _told(error: Exception) -> CliError | None:
     """The error as a user is told of it; None for a mistake of ours, which deserves its traceback."""
+    from router.records.errors import Conflict, RecordsError, RecordsMisconfigured
     from router.settings.errors import ConfigurationError
     from router.store.errors import StoreError, StoreMisconfigured
 
@@ -267,8 +320,10 @@ def _told(error: Exception) -> CliError | None:
             return error
         case CycloptsError():
             return WrongUsage(str(error), "See `crmroute --help`, or `crmroute COMMAND --help`.")
-        case ConfigurationError() | StoreMisconfigured():
+        case ConfigurationError() | StoreMisconfigured() | RecordsMisconfigured() | Conflict():
             return WrongUsage(str(error))
+        case RecordsError():
+            return OutOfReach(str(error), "See whether the database of records.url runs, and is writable.")
         case StoreError():
             return OutOfReach(
                 f"the store cannot be used: {error}", "`crmroute doctor` looks at it more closely."

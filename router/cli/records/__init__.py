@@ -1,0 +1,1 @@
+"""`crmroute export`, `plan`, `apply`: the configuration in SQL, as files."""

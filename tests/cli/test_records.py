@@ -1,0 +1,164 @@
+"""`crmroute plan`, `apply` and `export` on files, records and a store of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.cli.records.exporting import tenant_text
+from router.core.tenants import Tenant
+from router.settings.documents import parse_document
+from router.settings.tenant_files import parse_tenant
+from tests.cli.conftest import Crmroute, Ran
+from tests.cli.site import ACME
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def records(site: Path) -> Path:
+    """The site, with records of its own."""
+    local = site / "local.toml"
+    local.write_text(local.read_text() + f'[records]\nurl = "sqlite:///{site}/records.db"\n')
+    return site
+
+
+@pytest.fixture
+def run(crmroute: Crmroute, records: Path) -> Callable[..., Ran]:
+    return lambda *words: crmroute(*words, "--config", str(records))
+
+
+def edit(site: Path, old: str, new: str) -> None:
+    path = site / "tenants" / "acme.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_first_plan_and_its_apply(run: Callable[..., Ran]) -> None:
+    planned = run("plan")
+    applied = run("apply", "--comment", "first", "--json")
+    again = run("plan")
+
+    assert (planned.code, planned.out.split()) == (1, ["acme", "new"])
+    assert (applied.code, applied.json[0]["publication"]) == (0, 1)
+    assert (again.code, again.out.strip()) == (0, "The files and what is in force are the same.")
+
+
+def test_what_differs_is_told_by_place_before_it_is_put_in_force(
+    run: Callable[..., Ran], records: Path
+) -> None:
+    run("apply")
+    edit(records, 'value = "gold"', 'value = "platinum"')
+
+    planned = run("plan")
+    applied = run("apply", "acme")
+
+    assert planned.code == 1
+    assert "~ rule Loyalty, line 1, value: gold → platinum" in planned.out
+    assert planned.out.splitlines() == applied.out.splitlines()[:2]
+    assert "1 tenant put in force." in applied.out
+
+
+def test_what_cannot_work_is_told_with_its_line_and_changes_nothing(
+    run: Callable[..., Ran], records: Path
+) -> None:
+    run("apply")
+    edit(records, 'rule = "Hours"', 'rule = "Hourss"')
+    (records / "tenants" / "beta.toml").write_text(ACME)
+
+    ran = run("apply")
+
+    assert ran.code == 2
+    assert "acme.toml:13" in ran.err
+    assert "Did you mean `Hours`?" in ran.err
+    assert run("plan", "beta").code == 1, "the other tenant was not put in force either"
+
+
+def test_a_tenant_whose_file_is_gone_stays_without_prune(run: Callable[..., Ran], records: Path) -> None:
+    (records / "tenants" / "beta.toml").write_text(ACME)
+    run("apply")
+    (records / "tenants" / "beta.toml").unlink()
+
+    assert run("plan").code == 0
+    pruned = run("apply", "--prune")
+
+    assert pruned.out.split()[:2] == ["beta", "removed"]
+    assert run("plan", "--prune").code == 0
+
+
+def test_export_and_apply_change_nothing(run: Callable[..., Ran], records: Path, tmp_path: Path) -> None:
+    run("apply")
+
+    exported = run("export", "--to", str(tmp_path / "out"), "--json")
+    (records / "tenants" / "acme.toml").write_text((tmp_path / "out" / "tenants" / "acme.toml").read_text())
+
+    assert exported.json == [
+        {"tenant": "acme", "number": 1, "file": str(tmp_path / "out" / "tenants" / "acme.toml")}
+    ]
+    assert run("plan").code == 0
+
+
+def test_unknown_names(run: Callable[..., Ran], tmp_path: Path) -> None:
+    run("apply")
+
+    assert run("plan", "acmee").code == 2
+    exported = run("export", "acmee", "--to", str(tmp_path))
+    assert (exported.code, "Did you mean `acme`?" in exported.err) == (2, True)
+
+
+def test_records_that_cannot_be_reached(crmroute: Crmroute, site: Path) -> None:
+    local = site / "local.toml"
+    local.write_text(local.read_text() + '[records]\nurl = "postgresql://nobody@/x?host=/nowhere"\n')
+
+    ran = crmroute("plan", "--config", str(site))
+
+    assert ran.code == 3
+    assert "records" in ran.err
+
+
+def parsed(text: str) -> Tenant | None:
+    return parse_tenant(parse_document("acme.toml", text.encode()), "acme")[0]
+
+
+def test_the_sample_tenant_as_a_file_is_the_same_tenant() -> None:
+    sample = parsed((PROJECT / "config" / "tenants" / "acme.toml").read_text())
+    assert sample is not None
+
+    assert parsed(tenant_text(sample)) == sample
+
+
+TEXTS = st.text(
+    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("\"'\\\n\r\t\0[]#={}")), max_size=30
+)
+VALUES = st.one_of(
+    TEXTS, st.integers(-(2**40), 2**40), st.floats(allow_nan=False, allow_infinity=False), st.booleans()
+)
+
+
+@given(
+    name=TEXTS,
+    note=TEXTS,
+    values=st.lists(VALUES, max_size=4),
+    settings=st.dictionaries(TEXTS, VALUES, max_size=4),
+)
+def test_whatever_stands_in_a_tenant_survives_its_file(
+    name: str, note: str, values: list[Any], settings: dict[str, Any]
+) -> None:
+    target = {"destination": "queue", "option": "desk"}
+    lines = [{"operator": "=", "value": value, **target} for value in values]
+    data = {
+        "id": "acme",
+        "name": name,
+        "country": "FR",
+        "default": target,
+        "integrations": [{"name": "crm", "settings": settings}],
+        "rules": [{"name": "R", "default": target, "note": note, "lines": lines}],
+    }
+    tenant = msgspec.convert(data, type=Tenant)
+
+    assert parsed(tenant_text(tenant)) == tenant
