@@ -287,6 +287,18 @@ class Configuration:
             await self._put_in_force(change, comment)
         return Applied(tuple(found), change.publication)
 
+    async def roll_back(self, tenant: TenantId, number: int, actor: Actor) -> Publication | None:
+        """Make the tenant what it was at a publication, drafts and all. Raises NotFound, Conflict."""
+        async with self.database.reading() as connection:
+            row = await tenants.one(connection, tenant)
+            old = await publications.numbered(connection, tenant, number)
+        if row.managed_by == FILES:
+            raise ManagedByFiles(f"tenant {tenant} is managed by files: change it there, and apply them")
+        if old.document is None:
+            raise Conflict(f"the tenant was removed by publication {number}")
+        applied = await self.apply(old.document, f"back to publication {number}", actor, managed_by=PAGE)
+        return applied.publication
+
     async def _require_tenant(self, change: Change, tenant: Tenant, managed_by: str) -> None:
         try:
             row = await tenants.lock(change.connection, tenant.id)

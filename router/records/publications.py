@@ -177,6 +177,17 @@ async def numbered(connection: AsyncConnection, tenant: TenantId, number: int) -
     return found
 
 
+async def history(
+    connection: AsyncConnection, tenant: TenantId, most: int, before: int | None = None
+) -> list[Publication]:
+    """The newest first; `before` is the last number of the page before."""
+    query = sa.select(publications).where(publications.c.tenant == tenant)
+    if before is not None:
+        query = query.where(publications.c.number < before)
+    rows = await connection.execute(query.order_by(publications.c.number.desc()).limit(most))
+    return [publication_of(row) for row in rows]
+
+
 async def of_digest(connection: AsyncConnection, tenant: TenantId, digest: str) -> Publication | None:
     """The one that a decision was made by; the newest of several that were equal."""
     where = (publications.c.tenant == tenant, publications.c.digest == digest)

@@ -1,0 +1,90 @@
+"""The application that serves the page and the API: routes, who asks, errors, headers."""
+
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from router.admin.api.numbers import EntriesController, NumbersController
+from router.admin.api.problems import answer_error
+from router.admin.api.rules import RuleOrderController, RulesController
+from router.admin.api.tenants import TenantsController
+from router.admin.authentication import Authenticate, authentication_middleware
+from router.admin.identity import Identity
+from router.admin.site import Site
+
+BODY_BYTES_MOST = 4 * 1024 * 1024
+"""A list of 20,000 numbers is half of it."""
+API = "/api/v1"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Of the API's answers; the page has a policy of its own."""
+
+
+def build_app(site: Site, authenticate: Authenticate, version: str = "") -> Litestar:
+    def provide_site() -> Site:
+        return site
+
+    api = Router(
+        path=API,
+        route_handlers=[
+            TenantsController,
+            RulesController,
+            RuleOrderController,
+            NumbersController,
+            EntriesController,
+        ],
+        middleware=[authentication_middleware(authenticate)],
+        security=[{"token": []}],
+    )
+    return Litestar(
+        route_handlers=[api],
+        dependencies={
+            "site": Provide(provide_site, sync_to_thread=False),
+            "identity": Provide(_identity_of, sync_to_thread=False),
+        },
+        exception_handlers={HTTPException: answer_error, Exception: answer_error},
+        request_max_body_size=BODY_BYTES_MOST,
+        before_send=[_add_headers],
+        openapi_config=_openapi(version),
+    )
+
+
+def _identity_of(request: Request[Identity, Any, Any]) -> Identity:
+    return request.user
+
+
+async def _add_headers(message: Any, _scope: Any) -> None:
+    if message["type"] == "http.response.start":
+        present = {name for name, _ in message["headers"]}
+        message["headers"] += [
+            (name.lower().encode(), value.encode())
+            for name, value in HEADERS.items()
+            if name.lower().encode() not in present
+        ]
+
+
+def _openapi(version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="crmroute",
+        version=version or "0",
+        description="Everything that the page does. Errors are problem details (RFC 9457).",
+        path=f"{API}/schema",
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer", description="An API token.")
+            }
+        ),
+    )

@@ -1,0 +1,34 @@
+"""What every request of the page and the API works with, built once."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from router.admin.publisher import Publisher
+from router.core.identities import TenantId
+from router.core.manifests import Manifest
+from router.core.problems import Problem
+from router.core.tenants import Tenant
+from router.records import tenants
+from router.records.configuration import Configuration
+from router.records.database import Database
+from router.records.tenants import TenantRow
+from router.settings.model import Settings
+from router.store.seams import Store
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    settings: Settings
+    database: Database
+    configuration: Configuration
+    publisher: Publisher
+    store: Store
+    manifests: Mapping[str, Manifest]
+    check: Callable[[Tenant], Sequence[Problem]]
+    clock: Callable[[], float]
+    """The time of day, in seconds since the epoch."""
+
+    async def require_tenant(self, connection: AsyncConnection, tenant: TenantId) -> TenantRow:
+        """Raises NotFound."""
+        return await tenants.one(connection, tenant)

@@ -1,0 +1,87 @@
+"""The API as a client sees it: the whole application on both databases, its authentication by a header."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from litestar import Litestar
+
+from router.admin.app import build_app
+from router.admin.authentication import Connection
+from router.admin.identity import Identity
+from router.admin.publisher import Publisher
+from router.admin.site import Site
+from router.core.identities import TenantId
+from router.core.roles import Role
+from router.records.configuration import Configuration
+from router.settings.load import load_settings
+from router.settings.manifest_files import load_manifests
+from router.store.seams import Store
+from tests.records.makers import Clock, checked
+from tests.workers.test_manifests import CONFIG
+
+ADDRESS = "http://admin.test/api/v1"
+
+
+async def authenticate(connection: Connection) -> Identity | None:
+    """`X-Test-Identity: admin@acme`, or `provider`."""
+    told = connection.headers.get("X-Test-Identity", "")
+    if not told:
+        return None
+    role, _, tenant = told.partition("@")
+    return Identity(
+        who=told, role=Role(role), tenant=TenantId(tenant) if tenant else None, origin="192.0.2.7"
+    )
+
+
+def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
+    return Site(
+        settings=load_settings(CONFIG, {}, with_asterisk=False),
+        database=configuration.database,
+        configuration=configuration,
+        publisher=Publisher(configuration.database, store.plans),
+        store=store,
+        manifests=load_manifests(CONFIG),
+        check=checked,
+        clock=clock,
+    )
+
+
+class Api:
+    """A client that speaks as somebody."""
+
+    def __init__(self, app: Litestar, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self._client = client
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        who: str = "admin@acme",
+        match: str | None = "*",
+        **more: Any,
+    ) -> httpx.Response:
+        headers = {"X-Test-Identity": who} if who else {}
+        if match is not None:
+            headers["If-Match"] = match
+        return await self._client.request(method, f"{ADDRESS}{path}", json=body, headers=headers, **more)
+
+    async def get(self, path: str, **more: Any) -> Any:
+        """The body of a success."""
+        answer = await self.ask("GET", path, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@asynccontextmanager
+async def running(site: Site) -> AsyncIterator[Api]:
+    app = build_app(site, authenticate)
+    asgi: Any = app
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
+    ) as client:
+        yield Api(app, client)
