@@ -13,10 +13,9 @@ from pathlib import Path
 import structlog
 
 from router.core.tenants import Tenant
-from router.settings.errors import ConfigurationError
-from router.settings.model import Settings, VaultSettings
-from router.settings.secrets import resolve_secret
+from router.settings.model import Settings
 from router.settings.tenant_files import Changes
+from router.settings.vault import open_vault
 from router.store.redis_store import open_store
 from router.store.seams import Store
 from router.store.tenant_sources import TenantSource, open_tenants
@@ -33,23 +32,12 @@ from workers.http import HttpClient
 from workers.lookup import Lookups
 from workers.runner import Runner
 from workers.slots import Slots
-from workers.vault import Vault, read_or_make_key
 
 log = structlog.get_logger(__name__)
 
 
 def worker_name(settings: Settings) -> str:
     return settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
-
-
-def open_vault(settings: VaultSettings) -> Vault:
-    """The operator's keys; without any, one of this machine, made at first use. Raises ConfigurationError."""
-    try:
-        keys = [resolve_secret(key, os.environ, "vault.keys") for key in settings.keys]
-        return Vault(keys or [read_or_make_key(Path(settings.key_file))])
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(f"the keys of the vault cannot be used: {reason}") from error
 
 
 async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
@@ -80,7 +68,8 @@ class _Worker:
         self._grants = Grants(store.grants, vault, asker, GrantFiles(Path(settings.vault.folder)))
         accounts = Accounts(self._grants)
         lookups = Lookups(asker, accounts, self._name)
-        catalogue = Catalogue(tenants, asyncio.get_running_loop().time, load_connectors())
+        clock = asyncio.get_running_loop().time
+        catalogue = Catalogue(tenants, clock, load_connectors(), vault=vault)
         abilities = Abilities(asker, accounts, lookups)
         self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault)
         writer = CallLogWriter(store.call_log, catalogue, abilities)

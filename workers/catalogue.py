@@ -9,6 +9,7 @@ followed again after half a minute, so that a rotated one is taken up without a 
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import EntryPoint
 from typing import Any, Protocol
 
@@ -17,10 +18,13 @@ from msgspec import Struct
 
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.lookups import LookupJob
-from router.core.plans import digest_of, find_integration
+from router.core.plans import digest_of, find_integration, own_integration_name
 from router.core.rules import Credentials
 from router.core.tenants import Integration, Tenant
 from router.settings.entry_points import added_connectors
+from router.settings.errors import SecretMissing
+from router.settings.sealed import Sealer
+from router.settings.vault import Vault
 from workers.accounts import Subject
 from workers.connectors import (
     bullhorn,
@@ -123,11 +127,13 @@ class Catalogue:
         clock: Callable[[], float],
         connectors: Mapping[str, Connector[Any]] = BUILT_IN,
         environment: Mapping[str, str] = os.environ,
+        vault: Vault | None = None,
     ) -> None:
         self._tenants = tenants
         self._clock = clock
         self._connectors = connectors
         self._environment = environment
+        self._vault = vault
         self._kept: dict[_Wanted, _Kept] = {}
 
     def find(self, job: LookupJob) -> Found:
@@ -175,7 +181,8 @@ class Catalogue:
         if credentials is not None:
             given = connector.with_credentials(given, credentials)
         what = f"the configuration of `{integration.name}`"
-        settings = read_settings(given, connector.settings, self._environment, what)
+        unseal = self._unsealer(tenant.id, integration.name, credentials_of if credentials else None)
+        settings = read_settings(given, connector.settings, self._environment, what, unseal)
         revision = digest_of(integration.connector, integration.settings, credentials)
         identity = digest_of(
             integration.connector, {key: given[key] for key in connector.identity if key in given}
@@ -189,6 +196,23 @@ class Catalogue:
             grant=GrantName(tenant.id, integration.name, credentials_of, identity),
         )
         return Found(subject, integration.in_flight, revision)
+
+    def _unsealer(
+        self, tenant: TenantId, integration: IntegrationName, rule: RuleName | None
+    ) -> Callable[[str], str] | None:
+        """Of the integration's secrets, and where a rule has credentials of its own, of those."""
+        if self._vault is None:
+            return None
+        owners = [*([own_integration_name(rule)] if rule else []), integration]
+        sealers = [Sealer(self._vault, tenant, owner) for owner in owners]
+
+        def unseal(text: str) -> str:
+            for sealer in sealers[:-1]:
+                with suppress(SecretMissing):
+                    return sealer.unseal(text)
+            return sealers[-1].unseal(text)
+
+        return unseal
 
 
 def _credentials(tenant: Tenant, rule_name: RuleName | None) -> Credentials | None:

@@ -32,6 +32,7 @@ from router.core.errands import (
     TryLookup,
 )
 from router.core.faults import MENDS, Fault
+from router.settings.vault import Unsealable, Vault
 from router.store.errors import StoreError
 from router.store.seams import Errands, TakenErrand
 from workers.abilities import Abilities
@@ -40,10 +41,9 @@ from workers.asking import Asker
 from workers.catalogue import Catalogue
 from workers.connectors import oauth
 from workers.connectors.steps import Grant, OAuthClient
-from workers.errors import IntegrationUnusable, LookupFailed, LookupRefused, Unsealable
+from workers.errors import IntegrationUnusable, LookupFailed, LookupRefused
 from workers.grants import Grants
 from workers.secrets import Secret
-from workers.vault import Vault
 
 log = structlog.get_logger(__name__)
 

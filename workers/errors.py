@@ -8,8 +8,7 @@
      │   │   └─ SignInNeeded        until a person has signed in again
      │   └─ GrantExpired            with a new token or session it may work
      ├─ IntegrationUnusable         somebody must mend the configuration: never retried
-     ├─ RecordAwaited               another call of the caller makes the record at this moment
-     └─ Unsealable                  a kept grant cannot be read: its key is gone, or it is another's
+     └─ RecordAwaited               another call of the caller makes the record at this moment
 
 A `problem` never holds a secret, an address' query, or a line break. Errors of httpx and aiohttp end in
 `workers.http_errors`, which translates each of them.
@@ -88,7 +87,3 @@ class IntegrationUnusable(Exception):
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
         self.problem = problem
-
-
-class Unsealable(Exception):
-    """Holds neither the key nor what was sealed."""

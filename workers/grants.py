@@ -27,6 +27,7 @@ from msgspec.structs import replace
 from router.core.faults import Fault
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.plans import digest_of
+from router.settings.vault import Unsealable, Vault
 from router.store.errors import StoreError
 from router.store.seams import GrantStore, StoredGrant
 from workers.asking import Asker
@@ -37,11 +38,9 @@ from workers.errors import (
     LookupRefused,
     LookupUnavailable,
     SignInNeeded,
-    Unsealable,
 )
 from workers.grant_files import GrantFiles
 from workers.secrets import Secret
-from workers.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -1,14 +1,14 @@
 """Secrets in an integration's settings: resolved once, and never shown by accident.
 
 A connector declares a secret setting as `Secret`. When settings are read, a text or a reference
-(`{ env = "NAME" }`, `{ file = "/path" }`) becomes one. Printing, formatting or logging it shows `***`; only
-`reveal()` gives the text, to put it into a request.
+(`{ env = "NAME" }`, `{ file = "/path" }`, `{ sealed = "…" }`) becomes one. Printing, formatting or logging it
+shows `***`; only `reveal()` gives the text, to put it into a request.
 
-The reference is followed wherever it points: whoever may write a tenant's settings may read what the worker
-can read. Before tenants edit their own settings, references must be kept to a folder of theirs.
+A reference to the environment or a file is followed wherever it points: whoever may write one may read what
+the worker can read. So the page and the API take them from providers alone; tenants' secrets are sealed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -52,7 +52,13 @@ class Secret:
         raise TypeError("a secret is not packed")
 
 
-def read_settings(given: Mapping[str, Any], type_: type[S], environment: Mapping[str, str], what: str) -> S:
+def read_settings(
+    given: Mapping[str, Any],
+    type_: type[S],
+    environment: Mapping[str, str],
+    what: str,
+    unseal: Callable[[str], str] | None = None,
+) -> S:
     """An integration's settings as its connector declares them. Raises IntegrationUnusable.
 
     `what` names the integration in messages.
@@ -61,7 +67,7 @@ def read_settings(given: Mapping[str, Any], type_: type[S], environment: Mapping
     def decode(wanted: type, value: Any) -> Any:
         if wanted is not Secret:
             raise NotImplementedError(wanted)
-        return Secret(resolve_secret(value, environment, what))
+        return Secret(resolve_secret(value, environment, what, unseal))
 
     try:
         return msgspec.convert(dict(given), type=type_, strict=True, dec_hook=decode)

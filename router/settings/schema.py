@@ -36,6 +36,12 @@ SECRET = {
             "required": ["file"],
             "additionalProperties": False,
         },
+        {
+            "type": "object",
+            "properties": {"sealed": {"type": "string"}},
+            "required": ["sealed"],
+            "additionalProperties": False,
+        },
     ],
 }
 

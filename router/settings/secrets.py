@@ -2,12 +2,13 @@
 
     password = { env = "ACME_CRM_PASSWORD" }
     password = { file = "/run/secrets/acme-crm" }
+    password = { sealed = "MXJz…" }              what the page or the API sealed (`router.settings.sealed`)
     password = "in clear"                        works, and `crmroute check` warns of it
 
 No message here ever holds a secret, nor a part of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ MOST_BYTES = 65_536
 SHAPES = 'a text, { env = "NAME" } or { file = "/path" }'
 
 
-def resolve_secret(value: Any, environment: Mapping[str, str], what: str) -> str:
+def resolve_secret(
+    value: Any, environment: Mapping[str, str], what: str, unseal: Callable[[str], str] | None = None
+) -> str:
     """Follow a reference to the secret's text. `what` names its use in messages ("acme: password of crm").
 
-    A file's last line end is cut off. Raises SecretMissing.
+    A file's last line end is cut off. Without `unseal` nothing sealed is taken. Raises SecretMissing.
     """
     match value:
         case str():
@@ -29,6 +32,8 @@ def resolve_secret(value: Any, environment: Mapping[str, str], what: str) -> str
             return _from_environment(name, environment, what)
         case {"file": str(name), **rest} if not rest:
             return _from_file(Path(name), what)
+        case {"sealed": str(sealed), **rest} if not rest and unseal is not None:
+            return unseal(sealed)
     raise SecretMissing(f"{what} must be {SHAPES}")
 
 

@@ -17,6 +17,7 @@ from router.core.errands import CheckConnection, Checked, TryLookup
 from router.core.identities import IntegrationName, TenantId
 from router.core.lookups import Answer
 from router.core.tenants import Integration, Tenant
+from router.settings.vault import Vault
 from router.store.memory import MemoryStore
 from tests.crms.rig import CrmRig
 from tests.crms.server import StrictCrm
@@ -28,7 +29,6 @@ from workers.catalogue import Catalogue
 from workers.grants import Grants
 from workers.http import HttpClient
 from workers.lookup import Lookups
-from workers.vault import Vault
 
 ACME = TenantId("acme")
 CRM = IntegrationName("crm")

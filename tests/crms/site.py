@@ -21,6 +21,7 @@ import uvloop
 from router.core.identities import IntegrationName
 from router.settings.model import RedisSettings
 from router.settings.tenant_files import TenantFiles
+from router.settings.vault import Vault
 from router.store.redis_store import open_store
 from tests.crms.product import ACME, KEY
 from tests.crms.rig import CrmRig
@@ -31,7 +32,6 @@ from workers.asking import Asker, AskingLimits
 from workers.catalogue import Catalogue
 from workers.grants import Grants
 from workers.http import HttpClient
-from workers.vault import Vault
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0

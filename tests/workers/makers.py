@@ -12,6 +12,7 @@ from router.core.plans import digest_of
 from router.core.rules import Credentials, Rule, Source
 from router.core.tenants import CacheAges, Integration, Tenant
 from router.settings.model import WorkerSettings
+from router.settings.vault import Vault
 from router.store.memory import MemoryStore
 from workers.accounts import Accounts, Subject
 from workers.asking import Asker, AskingLimits, Sender
@@ -20,7 +21,6 @@ from workers.connectors.steps import Account, Connector, Findings, Question, Req
 from workers.grants import GrantName, Grants
 from workers.lookup import Lookups
 from workers.secrets import read_settings
-from workers.vault import Vault
 
 ACME = TenantId("acme")
 CRM = IntegrationName("crm")

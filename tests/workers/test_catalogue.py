@@ -9,6 +9,8 @@ import pytest
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.plans import digest_of, own_integration_name
 from router.core.rules import Credentials, Rule
+from router.settings.sealed import Sealer
+from router.settings.vault import Vault
 from tests.workers.makers import CREDENTIALS, GIVEN, REVISION, Tenants, integration, job, rule, tenant
 from workers.catalogue import SECRETS_KEPT_SECONDS, Catalogue
 from workers.errors import IntegrationUnusable
@@ -140,3 +142,45 @@ def test_tenants_do_not_share() -> None:
     urls = [made.find(job(key_tenant=name)).subject.settings.url for name in (TenantId("acme"), other)]
 
     assert urls == [GIVEN["url"], "https://other.example/"]
+
+
+# Sealed secrets
+
+VAULT = Vault(["a key of the tests, long enough to be one"])
+ACME = tenant().id
+
+
+def with_token(token: Any) -> Tenants:
+    return Tenants(tenant(integration(settings=GIVEN | {"auth": "bearer", "token": token})))
+
+
+def sealing(tenants: Tenants) -> Catalogue:
+    return Catalogue(tenants, Clock(), environment={}, vault=VAULT)
+
+
+def test_a_sealed_secret_is_opened_for_its_integration() -> None:
+    own, others = (Sealer(VAULT, ACME, name).seal("canary") for name in ("crm", "other"))
+
+    found = sealing(with_token(own)).find(job())
+
+    assert found.subject.settings.token.reveal() == "canary"
+    with pytest.raises(IntegrationUnusable, match="a sealed secret cannot be read"):
+        sealing(with_token(others)).find(job())
+
+
+def test_a_rules_sealed_password_is_opened_for_that_rule() -> None:
+    password = Sealer(VAULT, ACME, own_integration_name(RuleName("Sales"))).seal("canary")
+    made = rule(
+        integration=IntegrationName("crm"), credentials=Credentials(username="jane", password=password)
+    )
+
+    found = sealing(with_rule(made)).find(job(credentials_of=RuleName("Sales")))
+
+    assert found.subject.settings.password.reveal() == "canary"
+
+
+def test_without_a_vault_nothing_sealed_is_taken() -> None:
+    sealed = Sealer(VAULT, ACME, "crm").seal("canary")
+
+    with pytest.raises(IntegrationUnusable):
+        catalogue(with_token(sealed)).find(job())

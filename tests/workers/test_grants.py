@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.faults import Fault
+from router.settings.vault import Vault
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
 from tests.workers.makers import ACME, CRM, asker, json, text
@@ -16,7 +17,6 @@ from workers.errors import LookupFailed, LookupRefused, LookupUnavailable, SignI
 from workers.grant_files import GrantFiles
 from workers.grants import LOCK_SECONDS, GrantName, Grants, Held
 from workers.secrets import Secret
-from workers.vault import Vault
 
 NAME = GrantName(ACME, CRM, None, "identity-1")
 KEY = "a key of the tests, long enough to be one"

@@ -12,6 +12,7 @@ from router.core.identities import E164
 from router.core.lookups import Answer, LookupJob
 from router.core.numbers import Caller, CallerKind
 from router.core.rules import Outcome
+from router.settings.vault import Vault
 from router.store.memory import MemoryStore
 from tests.workers.makers import ACME, CRM, WORKER, digits_job, job, settings
 from workers.accounts import Accounts, Subject
@@ -20,7 +21,6 @@ from workers.connectors import custom
 from workers.grants import GrantName, Grants
 from workers.http import HttpClient
 from workers.lookup import Lookups
-from workers.vault import Vault
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from router.core.tenants import Integration
 
 CUSTOM_CONNECTOR = "custom"
 SECRET_NAMES = re.compile(r"secret|password|passwd|token|api_?key|authori[sz]ation", re.IGNORECASE)
-SECRET_REFERENCES = frozenset({"env", "file"})
+SECRET_REFERENCES = frozenset({"env", "file", "sealed"})
 BY_REFERENCE = 'Write { env = "NAME" } or { file = "/path" }, so that the file can be shown to others.'
 
 

@@ -1,10 +1,10 @@
-"""Keeping grants unreadable outside the workers: AES-256-GCM, bound to the tenant and integration.
+"""Keeping secrets and grants unreadable for everybody else: AES-256-GCM, bound to the place they belong to.
 
     b"1" | 8 bytes that name the key | 12 bytes nonce | ciphertext and tag
 
-The place (tenant and grant) is the associated data: a grant copied to another tenant's name does not open.
+The place, such as a tenant and a grant, is the associated data: what was copied to another one does not open.
 The first key of the ring seals, every key opens; so a new key is put in front, and the old one is taken away
-once all grants were sealed anew. A key is 32 bytes of randomness, or a text of at least 32 signs from which
+once everything was sealed anew. A key is 32 bytes of randomness, or a text of at least 32 signs from which
 32 bytes are derived (HKDF with SHA-256).
 """
 
@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from workers.errors import Unsealable
+from router.settings.errors import ConfigurationError
+from router.settings.model import VaultSettings
+from router.settings.secrets import resolve_secret
 
 VERSION = b"1"
 KEY_BYTES = 32
@@ -28,6 +30,10 @@ NAME_BYTES = 8
 NONCE_BYTES = 12
 SHORTEST_TEXT = 32
 _HEAD = len(VERSION) + NAME_BYTES + NONCE_BYTES
+
+
+class Unsealable(Exception):
+    """It cannot be read: its key is gone, or it is another's. Holds neither the key nor what was sealed."""
 
 
 class Vault:
@@ -79,6 +85,16 @@ def read_or_make_key(path: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(made + "\n")
     return made
+
+
+def open_vault(settings: VaultSettings) -> Vault:
+    """The operator's keys; without any, one of this machine, made at first use. Raises ConfigurationError."""
+    try:
+        keys = [resolve_secret(key, os.environ, "vault.keys") for key in settings.keys]
+        return Vault(keys or [read_or_make_key(Path(settings.key_file))])
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(f"the keys of the vault cannot be used: {reason}") from error
 
 
 def _key_of(text: str) -> bytes:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.errors import Unsealable
-from workers.vault import Vault, read_or_make_key
+from router.settings.vault import Unsealable, Vault, read_or_make_key
 
 OLD, NEW = "an old key of the tests, long enough", "a new key of the tests, long enough"
 
