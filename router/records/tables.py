@@ -218,3 +218,28 @@ sa.Index(None, decisions.c.parked_at, decisions.c.id)
 sa.Index(None, decisions.c.tenant, decisions.c.parked_at, decisions.c.id)
 for _searched in ("caller", "called", "rule", "outcome", "destination"):
     sa.Index(None, decisions.c.tenant, decisions.c[_searched], decisions.c.parked_at, decisions.c.id)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("subject", sa.String(300), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last_at", sa.Double, nullable=False),
+)
+"""Sign-ins that failed in a row, by user name (`user:…`) and by address (`from:…`)."""
+
+recovery_codes = sa.Table(
+    "recovery_codes",
+    metadata,
+    sa.Column("user", Serial, sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+)
+"""Each signs in once in place of the second factor, and goes."""
+
+setup_links = sa.Table(
+    "setup_links",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("ends_at", sa.Double, nullable=False),
+)
+"""The one-time link with which the first user is made."""

@@ -1,0 +1,33 @@
+"""What each role may do, and whom it reaches."""
+
+import itertools
+
+import pytest
+
+from router.core.identities import TenantId
+from router.core.roles import ALLOWED, TOLD, Permission, Role, is_at_most, may, reaches
+
+ACME, OTHER = TenantId("acme"), TenantId("other")
+
+
+def test_each_role_may_what_the_one_below_may() -> None:
+    order = [Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.PROVIDER]
+
+    for lower, higher in itertools.pairwise(order):
+        assert ALLOWED[lower] < ALLOWED[higher]
+        assert is_at_most(lower, higher)
+        assert not is_at_most(higher, lower)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_every_permission_is_somebodys_and_is_told(permission: Permission) -> None:
+    assert may(Role.PROVIDER, permission)
+    assert TOLD[permission] == permission.told
+
+
+@pytest.mark.parametrize(
+    ("own", "tenant", "is_reached"),
+    [(None, ACME, True), (None, None, True), (ACME, ACME, True), (ACME, OTHER, False), (ACME, None, False)],
+)
+def test_who_reaches_whom(own: TenantId | None, tenant: TenantId | None, is_reached: bool) -> None:
+    assert reaches(own, tenant) is is_reached
