@@ -527,7 +527,7 @@ async def test_a_new_person_has_the_number_among_its_phones(pipedrive: Product) 
 
     phones = [{"value": people.NOBODY, "primary": True, "label": "work"}]
     assert crm_of(pipedrive).made == [{"name": "Nina Neuve", "phones": phones}]
-    assert (made.id, made.name, made.link) == ("901", "Nina Neuve", "https://acme.pipedrive.com/person/901")
+    assert (made.id, made.name, made.link) == ("900", "Nina Neuve", "https://acme.pipedrive.com/person/900")
 
 
 async def test_no_organisation_is_made_for_a_number(pipedrive: Product) -> None:

@@ -356,7 +356,8 @@ class Zoho(StrictCrm):
         kept = self.calls if module == "Calls" else self.made
         id_ = f"51000000000{len(kept):07d}"
         if module != "Calls":
-            name = body.get("Account_Name") or f"{body.get('First_Name', '')} {body['Last_Name']}".strip()
+            person = f"{body.get('First_Name', '')} {body.get('Last_Name', '')}".strip()
+            name = body.get("Account_Name") or body.get("Name") or person
             id_ = identity(self.add(KINDS[module], name, body.get("Phone", "")))
         kept.append({"id": id_, **body})
         details = {"id": kept[-1]["id"], "Created_Time": "2026-05-01T11:00:00+02:00"}

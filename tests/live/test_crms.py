@@ -79,11 +79,14 @@ def site(pbx: RunningAsterisk, crms: RunningCrms, site_folder: Callable[[], Path
 def decisions(pbx: RunningAsterisk, site: Site) -> dict[str, dict[str, Any]]:
     """Alice has called every number, and hung up; by the number that she dialled."""
     with ExitStack() as stack:
-        for rig in ALL:
-            stack.enter_context(
-                start_calls(pbx.sip_port, did_of(rig), callers=[Caller(people.ALICE)], stay_ms=4000)
-            )
-        wait_until(lambda: ended(pbx) >= len(ALL), SECONDS, "all calls have ended")
+        alice = [Caller(people.ALICE)]
+        placed = {
+            rig.name: stack.enter_context(start_calls(pbx.sip_port, did_of(rig), callers=alice, stay_ms=4000))
+            for rig in ALL
+        }
+        counts = {name: calls.wait(SECONDS) for name, calls in placed.items()}
+    assert {name: one.errors for name, one in counts.items() if one.failed or not one.successful} == {}
+    wait_until(lambda: ended(pbx) >= len(ALL), SECONDS, "all calls have ended")
     wait_until(lambda: len(site.ask("calls", "-n", "100")) >= len(ALL), SECONDS, "all decisions are written")
     return {decision["called"]: decision for decision in site.ask("calls", "-n", "100")}
 

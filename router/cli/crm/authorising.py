@@ -52,13 +52,13 @@ async def authorise_in_browser(
     begun = await ask(
         errands, BeginSignIn(tenant=tenant, integration=integration, redirect_uri=redirect), SignInBegun
     )
-    _show_address(screen, begun, f"The CRM must know this address for the way back: {redirect}")
     arrived: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     try:
         server = await asyncio.start_server(_page(begun.state, arrived), "127.0.0.1", port)
     except OSError as error:
         raise WrongUsage(f"port {port} is in use on this machine", "Name another with --port.") from error
     async with server:
+        _show_address(screen, begun, f"The CRM must know this address for the way back: {redirect}")
         if opens:
             await asyncio.to_thread(webbrowser.open, begun.address)
         try:
