@@ -57,6 +57,7 @@ def build_app(site: Site, authenticate: Authenticate, version: str = "") -> Lite
         request_max_body_size=BODY_BYTES_MOST,
         before_send=[_add_headers],
         openapi_config=_openapi(version),
+        logging_config=None,
     )
 
 

@@ -28,4 +28,8 @@ class _Middleware(AbstractAuthenticationMiddleware):
 
 
 def authentication_middleware(authenticate: Authenticate) -> DefineMiddleware:
-    return DefineMiddleware(_Middleware, authenticate=authenticate)
+    async def of_connection(connection: Connection) -> Identity | None:
+        """A function and not an object: Litestar copies a router deeply, and an engine cannot be copied."""
+        return await authenticate(connection)
+
+    return DefineMiddleware(_Middleware, authenticate=of_connection)

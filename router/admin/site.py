@@ -11,10 +11,12 @@ from router.core.manifests import Manifest
 from router.core.problems import Problem
 from router.core.tenants import Tenant
 from router.records import tenants
+from router.records.accounts import Accounts
 from router.records.configuration import Configuration
 from router.records.database import Database
 from router.records.tenants import TenantRow
 from router.settings.model import Settings
+from router.settings.vault import Vault
 from router.store.seams import Store
 
 
@@ -23,6 +25,8 @@ class Site(Struct, frozen=True, kw_only=True):
     database: Database
     configuration: Configuration
     publisher: Publisher
+    accounts: Accounts
+    vault: Vault
     store: Store
     manifests: Mapping[str, Manifest]
     check: Callable[[Tenant], Sequence[Problem]]

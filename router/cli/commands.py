@@ -85,6 +85,27 @@ def worker(*, invocation: Invoked) -> ExitCode:
     return become_worker(invocation.config)
 
 
+@app.command(group=RUNNING)
+def admin(*, invocation: Invoked) -> ExitCode:
+    """Run the web page and the REST API, on the records in SQL."""
+    from router.admin.server import run_admin
+    from router.cli.configuration import read_settings
+    from router.settings.logs import configure_logs
+
+    settings = read_settings(invocation.config)
+    configure_logs(settings.log)
+    screen = invocation.screen
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_admin(settings, invocation.config, stop, screen.note, _version())
+
+    _in_fast_loop(until_stopped())
+    return ExitCode.OK
+
+
 @app.command(group=ASKING)
 def check(
     *tenants: Annotated[str, Parameter(help="Only these tenants; all when none is named.")],

@@ -118,6 +118,18 @@ class RecordsSettings(Section, frozen=True):
         return "RecordsSettings(…)"
 
 
+class AdminSettings(Section, frozen=True):
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+$")]
+    """Where browsers find it. With https, cookies are sent over encrypted connections only."""
+    trusted_proxies: tuple[str, ...]
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["json", "text"]
@@ -132,6 +144,7 @@ class Settings(Section, frozen=True):
     vault: VaultSettings
     tenants: TenantSettings
     records: RecordsSettings
+    admin: AdminSettings
     destinations: dict[DestinationKind, str]
     """Templates, `context,exten,priority` with `{option}` and `{tenant}`. A kind whose template is empty is
     not offered: it is not in here."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from litestar import Litestar
 
 from router.admin.app import build_app
@@ -14,9 +15,12 @@ from router.admin.publisher import Publisher
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Role
+from router.records.accounts import Accounts
 from router.records.configuration import Configuration
+from router.records.passwords import Passwords
 from router.settings.load import load_settings
 from router.settings.manifest_files import load_manifests
+from router.settings.vault import Vault
 from router.store.seams import Store
 from tests.records.makers import Clock, checked
 from tests.workers.test_manifests import CONFIG
@@ -35,12 +39,22 @@ async def authenticate(connection: Connection) -> Identity | None:
     )
 
 
+VAULT = Vault(["a key of the tests, long enough to be one"])
+
+
+def accounts_of(configuration: Configuration, clock: Clock) -> Accounts:
+    quick = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    return Accounts(configuration.database, clock, VAULT, quick)
+
+
 def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
     return Site(
         settings=load_settings(CONFIG, {}, with_asterisk=False),
         database=configuration.database,
         configuration=configuration,
         publisher=Publisher(configuration.database, store.plans),
+        accounts=accounts_of(configuration, clock),
+        vault=VAULT,
         store=store,
         manifests=load_manifests(CONFIG),
         check=checked,
