@@ -5,12 +5,12 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench bench-history clean
 
 PY := .venv/bin/python
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 setup: ## the Python environment in .venv
 	@deploy/rig/setup
@@ -20,7 +20,7 @@ rig: setup ## the real Asterisk and SIPp, in .cache
 	@deploy/rig/get-tools
 
 test-tools: setup
-	@deploy/rig/get-tools postgresql
+	@deploy/rig/get-tools postgresql chromium
 
 run: rig ## a real Asterisk with sample calls routed by a sample CRM; ONCE=1 ends after the table
 	@exec $(PY) -m deploy.rig.demo $(if $(ONCE),--once)
@@ -52,6 +52,9 @@ proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls eac
 
 bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
 	@$(PY) -m tests.bench.calls
+
+bench-history: test-tools ## the benchmark: 1,000,000 decisions searched on a real PostgreSQL, as JSON
+	@$(PY) -m tests.bench.history
 
 clean: ## everything that was fetched or made
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -96,6 +96,13 @@ def understand_called(received: str, country: str) -> str:
     return _understand(text, country)[1] or text
 
 
+def caller_key(caller: Caller) -> str:
+    """What a caller is found again by: E.164, `withheld`, or the text received without separators."""
+    if caller.kind is CallerKind.WITHHELD:
+        return caller.kind.value
+    return caller.e164 or _compact(caller.received).casefold()
+
+
 @lru_cache(maxsize=4096)
 def spellings(number: E164, country: str) -> tuple[str, ...]:
     """The ways in which a CRM may have written a number, the most likely first.

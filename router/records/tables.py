@@ -45,9 +45,11 @@ tenants = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("changed_at", sa.Double, nullable=False),
     sa.Column("changed_by", sa.String(200), nullable=False),
+    sa.Column("retention_days", sa.Integer, nullable=False, server_default="90"),
     sa.CheckConstraint("managed_by IN ('page', 'files')", name="managed_by"),
 )
-"""`profile` is the tenant without its lists; `managed_by` says where changes are to be made."""
+"""`profile` is the tenant without its lists; `managed_by` says where changes are to be made. Decisions
+are forgotten after `retention_days`."""
 
 rules = sa.Table(
     "rules",
@@ -206,6 +208,8 @@ decisions = sa.Table(
     sa.Column("parked_at", sa.Double, nullable=False),
     sa.Column("caller", sa.String(40), nullable=False),
     sa.Column("called", sa.String(40), nullable=False),
+    sa.Column("caller_end", sa.String(4), nullable=False, server_default=""),
+    sa.Column("called_end", sa.String(4), nullable=False, server_default=""),
     sa.Column("rule", sa.String(80), nullable=False),
     sa.Column("outcome", sa.String(20), nullable=False),
     sa.Column("destination", sa.String(120), nullable=False),
@@ -213,10 +217,14 @@ decisions = sa.Table(
     sa.Column("document", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("server", "call", "parking"),
 )
-"""The columns are what is searched; the document is the decision whole, as the decision stream has it."""
-sa.Index(None, decisions.c.parked_at, decisions.c.id)
+"""The columns are what is searched; the document is the decision whole, as the decision stream has it.
+
+`caller_end` and `called_end` are the numbers' last four digits. No index begins with the time: the planner
+would take it for a tenant's latest, and read through everybody's where that tenant has called long ago.
+"""
+sa.Index(None, decisions.c.call)
 sa.Index(None, decisions.c.tenant, decisions.c.parked_at, decisions.c.id)
-for _searched in ("caller", "called", "rule", "outcome", "destination"):
+for _searched in ("caller", "called", "caller_end", "called_end", "rule", "outcome", "destination"):
     sa.Index(None, decisions.c.tenant, decisions.c[_searched], decisions.c.parked_at, decisions.c.id)
 
 attempts = sa.Table(
@@ -243,3 +251,11 @@ setup_links = sa.Table(
     sa.Column("ends_at", sa.Double, nullable=False),
 )
 """The one-time link with which the first user is made."""
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+"""How far those have come who copy from elsewhere."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import structlog
+from msgspec.structs import replace
 
 from router.core.decisions import Decision
 from router.store.batches import Batcher
@@ -13,6 +14,7 @@ from router.store.keys import Keys
 from router.store.limits import SEEN_SECONDS
 from router.store.packing import Unreadable, pack, unpack_decision
 from router.store.scripts import Scripts
+from router.store.seams import DecisionPage
 from router.store.wires import Reply
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,19 @@ class RedisDecisionStream:
             found += [decision for _, decision in _decisions_in(ours)]
             start = f"({entries[-1][0].decode()}"
         return found
+
+    async def after(self, last_id: str, most: int) -> DecisionPage:
+        key = self._keys.decisions
+        if not last_id:
+            entries = await self._batcher.call(key, "XRANGE", key, "-", "+", "COUNT", most)
+        else:
+            # With the entry itself: ids of a stream that began anew tell nothing, for clocks differ.
+            entries = await self._batcher.call(key, "XRANGE", key, last_id, "+", "COUNT", most + 1)
+            if not entries or entries[0][0].decode() != last_id:
+                return replace(await self.after("", most), was_cut=True)
+            entries = entries[1:]
+        decisions = [decision for _, decision in _decisions_in(entries)]
+        return DecisionPage(tuple(decisions), entries[-1][0].decode() if entries else last_id)
 
     async def follow(self) -> AsyncIterator[Decision]:
         listener = Listener(self._connections, self._keys.decisions)

@@ -29,7 +29,7 @@ from router.store.memory_call_log import MemoryCallLog
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
 from router.store.memory_plans import MemoryPlanBoard
-from router.store.seams import StoreHealth, TakenJob
+from router.store.seams import DecisionPage, StoreHealth, TakenJob
 
 
 @dataclass
@@ -295,7 +295,8 @@ class MemoryJobQueue:
 class MemoryDecisionStream:
     def __init__(self, store: MemoryStore, kept: int) -> None:
         self._store = store
-        self._kept: deque[Decision] = deque(maxlen=kept)
+        self._kept: deque[tuple[str, Decision]] = deque(maxlen=kept)
+        self._recorded = 0
         self._seen: set[tuple[str, str, int]] = set()
         self._followers: list[asyncio.Queue[Decision]] = []
 
@@ -309,13 +310,23 @@ class MemoryDecisionStream:
         if not is_only_witness and parking in self._seen:
             return
         self._seen.add(parking)
-        self._kept.append(decision)
+        self._recorded += 1
+        self._kept.append((f"{self._recorded}-0", decision))
         for follower in self._followers:
             follower.put_nowait(decision)
 
     async def latest(self, most: int) -> list[Decision]:
         self._store.check()
-        return list(reversed(self._kept))[:most]
+        return [decision for _, decision in reversed(self._kept)][:most]
+
+    async def after(self, last_id: str, most: int) -> DecisionPage:
+        self._store.check()
+        ids = [entry_id for entry_id, _ in self._kept]
+        is_gone = bool(last_id) and last_id not in ids
+        start = 0 if is_gone or not last_id else ids.index(last_id) + 1
+        page = list(self._kept)[start : start + most]
+        rest = "" if is_gone else last_id
+        return DecisionPage(tuple(decision for _, decision in page), page[-1][0] if page else rest, is_gone)
 
     async def follow(self) -> AsyncIterator[Decision]:
         inbox: asyncio.Queue[Decision] = asyncio.Queue()
@@ -328,4 +339,4 @@ class MemoryDecisionStream:
 
     async def find(self, call_id: str) -> list[Decision]:
         self._store.check()
-        return [decision for decision in self._kept if decision.call_id == call_id]
+        return [decision for _, decision in self._kept if decision.call_id == call_id]

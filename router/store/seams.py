@@ -104,6 +104,17 @@ class JobQueue(Protocol):
         """Take over the jobs that their workers have held for longer than this. Raises `StoreError`."""
 
 
+class DecisionPage(Struct, frozen=True):
+    """A stretch of the decision stream, the oldest first."""
+
+    decisions: tuple[Decision, ...]
+    """Entries that nobody can read are left out."""
+    last_id: str
+    """Where the next page begins. The same as before: there is nothing new."""
+    was_cut: bool = False
+    """The entry to begin after is gone, and others may be gone with it."""
+
+
 class DecisionStream(Protocol):
     """The latest decisions, newest kept."""
 
@@ -116,6 +127,14 @@ class DecisionStream(Protocol):
 
     async def latest(self, most: int) -> list[Decision]:
         """Newest first. Raises `StoreError`."""
+
+    async def after(self, last_id: str, most: int) -> DecisionPage:
+        """Up to `most` entries recorded after that one; with "" from the oldest that is kept.
+
+        Where that one is gone, because the stream dropped it or was lost and began anew, it begins with the
+        oldest as well: a reader then may meet decisions again, and misses none that is there. It returns at
+        once. Raises `StoreError`.
+        """
 
     def follow(self) -> AsyncIterator[Decision]:
         """Each decision recorded from this moment on, for ever; it outlives outages of the store."""

@@ -11,6 +11,7 @@ from router.core.numbers import (
     WITHHELD_WORDS,
     Caller,
     CallerKind,
+    caller_key,
     spellings,
     understand_called,
     understand_caller,
@@ -122,6 +123,21 @@ def test_withheld(received: str, presentation: str) -> None:
     assert caller.kind is CallerKind.WITHHELD
     assert caller.e164 is None
     assert not caller.country
+
+
+@pytest.mark.parametrize(
+    ("received", "key"),
+    [
+        ("01 42 34 56 78", "+33142345678"),
+        ("Anonymous", "withheld"),
+        ("withheld", "withheld"),
+        ("ACME Sales", "acmesales"),
+        ("10-01", "1001"),
+        ("", "withheld"),
+    ],
+)
+def test_caller_is_found_again_by_one_key(received: str, key: str) -> None:
+    assert caller_key(understand_caller(received, "allowed", "FR")) == key
 
 
 @pytest.mark.parametrize("number", sorted(WITHHELD_NUMBERS))

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from router.core.check import check_tenant
+from router.core.decisions import Decision, Ending
 from router.core.destinations import DestinationKind
-from router.core.identities import TenantId
+from router.core.identities import ChannelName, RouterName, RuleName, ServerName, TenantId, Uniqueid
+from router.core.numbers import understand_caller
 from router.core.problems import Problem
-from router.core.rules import Rule
+from router.core.rules import Outcome, Rule
 from router.core.tenants import Tenant
 from router.records.audit import Actor
 
@@ -70,3 +72,27 @@ def profile(**changes: Any) -> Tenant:
 
 def rule(**changes: Any) -> Rule:
     return msgspec.convert({**SALES, **changes}, type=Rule)
+
+
+def decision(call: str = "pbx1-1.1", **changes: Any) -> Decision:
+    """Of Acme, at the clock's beginning; `by` is the caller's number as received."""
+    received = changes.pop("by", "0612345678")
+    fields: dict[str, Any] = {
+        "call_id": Uniqueid(call),
+        "linkedid": Uniqueid(call),
+        "parking": 1,
+        "server": ServerName("pbx1"),
+        "channel": ChannelName("PJSIP/trunk-1"),
+        "router": RouterName("router-1"),
+        "tenant": ACME,
+        "parked_at": 1_777_626_000.0,
+        "called_received": "0142345001",
+        "called": "+33142345001",
+        "caller": understand_caller(received, "", "FR"),
+        "rule": RuleName("Sales"),
+        "outcome": Outcome.FOUND,
+        "asked_target": "queue gold",
+        "reached_place": "route-queue/gold/1",
+        "ending": Ending.TAKEN,
+    }
+    return Decision(**{**fields, **changes})

@@ -22,7 +22,7 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(settings: Sequence[str] = SETTINGS) -> Iterator[str]:
     """The address of a fresh server, `{database}` standing for the name of a database."""
     where = programs()
     if where is None:
@@ -32,7 +32,7 @@ def running_postgres() -> Iterator[str]:
         _as_server(
             folder, [where / "initdb", "-D", folder / "data", "-U", "crmroute", "-A", "trust", "--no-sync"]
         )
-        options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"unix_socket_directories={folder}"))
+        options = " ".join(f"-c {setting}" for setting in (*settings, f"unix_socket_directories={folder}"))
         control = [where / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w"]
         _as_server(folder, [*control, "-o", options, "start"])
         try:

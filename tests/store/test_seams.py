@@ -16,6 +16,7 @@ from tests.store.rigs import (
     FOUND,
     NOT_FOUND,
     ROUTER,
+    RedisRig,
     Rig,
     a_decision,
     a_job,
@@ -409,6 +410,82 @@ async def test_winner_s_record_stands_before_and_beside_witnesses(rig: Rig) -> N
     await rig.store.decisions.record(seen, is_only_witness=False)
 
     assert await rig.store.decisions.latest(10) == [taken]
+
+
+async def test_reader_goes_on_where_it_was(rig: Rig) -> None:
+    made = [a_decision(f"pbx-1.{number}") for number in range(5)]
+    for decision in made[:4]:
+        await rig.store.decisions.record(decision, is_only_witness=True)
+
+    first = await rig.store.decisions.after("", 3)
+    second = await rig.store.decisions.after(first.last_id, 3)
+    third = await rig.store.decisions.after(second.last_id, 3)
+    await rig.store.decisions.record(made[4], is_only_witness=True)
+    fourth = await rig.store.decisions.after(third.last_id, 3)
+
+    assert [page.decisions for page in (first, second, third, fourth)] == [
+        tuple(made[:3]),
+        (made[3],),
+        (),
+        (made[4],),
+    ]
+    assert third.last_id == second.last_id
+    assert not any(page.was_cut for page in (first, second, third, fourth))
+
+
+async def test_reader_of_an_empty_stream_gets_the_first_that_comes(rig: Rig) -> None:
+    empty = await rig.store.decisions.after("", 10)
+    await rig.store.decisions.record(a_decision(), is_only_witness=True)
+
+    page = await rig.store.decisions.after(empty.last_id, 10)
+
+    assert (empty.decisions, empty.last_id) == ((), "")
+    assert page.decisions == (a_decision(),)
+
+
+async def test_reader_begins_anew_where_the_stream_was_lost(rig: Rig) -> None:
+    await rig.store.decisions.record(a_decision("before"), is_only_witness=True)
+    before = await rig.store.decisions.after("", 10)
+    await rig.forget()
+    await asyncio.sleep(0.005)  # ids are milliseconds
+
+    lost = await rig.store.decisions.after(before.last_id, 10)
+    await rig.store.decisions.record(a_decision("anew"), is_only_witness=True)
+    anew = await rig.store.decisions.after(before.last_id, 10)
+    resumed = await rig.store.decisions.after(lost.last_id, 10)
+
+    assert (lost.decisions, lost.last_id, lost.was_cut) == ((), "", True)
+    assert (anew.decisions, anew.was_cut) == ((a_decision("anew"),), True)
+    assert (resumed.decisions, resumed.was_cut) == ((a_decision("anew"),), False)
+
+
+@pytest.mark.parametrize("last_id", ["0-1", "99999999999999-7"], ids=["older", "newer"])
+async def test_reader_begins_anew_where_ids_are_of_another_stream(rig: Rig, last_id: str) -> None:
+    """A server that took over, or a clock that was put back, gives ids lower than those that were read."""
+    made = [a_decision(f"pbx-1.{number}") for number in range(2)]
+    for decision in made:
+        await rig.store.decisions.record(decision, is_only_witness=True)
+
+    page = await rig.store.decisions.after(last_id, 1)
+    rest = await rig.store.decisions.after(page.last_id, 1)
+
+    assert (page.decisions, page.was_cut) == ((made[0],), True)
+    assert (rest.decisions, rest.was_cut) == ((made[1],), False)
+
+
+async def test_reader_gets_past_what_nobody_can_read(rig: Rig) -> None:
+    if not isinstance(rig, RedisRig):
+        pytest.skip("of Redis only")
+    key = rig.redis._keys.decisions
+    for _ in range(3):
+        await rig.redis._batcher.call(key, "XADD", key, "*", "c", "pbx-1.1", "d", b"\xc1")
+    await rig.store.decisions.record(a_decision(), is_only_witness=True)
+
+    unreadable = await rig.store.decisions.after("", 3)
+    page = await rig.store.decisions.after(unreadable.last_id, 3)
+
+    assert unreadable.decisions == ()
+    assert page.decisions == (a_decision(),)
 
 
 async def test_follower_gets_what_is_recorded_from_then_on(rig: Rig) -> None:
