@@ -9,23 +9,21 @@ import asyncio
 import socket
 import time
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from router.ami.link import AmiLink
 from router.ami.seam import ServerNews
 from router.core.calls import Moment
-from router.core.decide import Limits
 from router.core.identities import RouterName
-from router.core.plans import Plans, Templates, TenantPlan
-from router.core.tenants import Tenant
+from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
 from router.engine.recorder import Recorder
 from router.settings.checking import tenant_check
 from router.settings.manifest_files import load_manifests
 from router.settings.model import Settings
+from router.settings.planning import limits_of, plan_of
 from router.settings.tenant_files import Changes
 from router.store.redis_store import open_store
 from router.store.seams import Answers, Store
@@ -43,19 +41,6 @@ def current_moment() -> Moment:
 
 def router_name(settings: Settings) -> RouterName:
     return settings.router.name or RouterName(socket.gethostname())
-
-
-def limits_of(settings: Settings) -> Limits:
-    return Limits(
-        hold_seconds=settings.router.hold_seconds,
-        hold_margin_seconds=settings.router.hold_margin_seconds,
-        lookup_seconds=settings.router.lookup_seconds,
-        settle_seconds=settings.router.settle_seconds,
-    )
-
-
-def plan_of(tenant: Tenant, templates: Templates) -> TenantPlan:
-    return TenantPlan(tenant, templates, ZoneInfo(tenant.zone))
 
 
 async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> None:

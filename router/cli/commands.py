@@ -151,9 +151,9 @@ def route(
     invocation: Invoked,
 ) -> ExitCode:
     """Show where a call would go, and why, by asking a running worker."""
-    from router.app import limits_of, plan_of
     from router.cli.configuration import read_settings, read_tenant
     from router.cli.route import Question, pretendable, rehearse
+    from router.settings.planning import limits_of, plan_of
 
     if not to and not entry:
         raise WrongUsage("route needs the number that is dialled, or an IVR entry", "Add --to or --entry.")

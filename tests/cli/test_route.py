@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from router.cli.route import read_value
 from router.core.lookups import Answer, Record
+from router.core.rehearsals import read_value
 from router.core.rules import Outcome
 from tests.cli.conftest import Crmroute, Ran
 from tests.cli.site import answering_worker

@@ -1,0 +1,23 @@
+"""What the operator's settings make of a tenant, for whoever decides a call or rehearses one."""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from router.core.decide import Limits
+from router.core.destinations import DestinationKind
+from router.core.plans import TenantPlan
+from router.core.tenants import Tenant
+from router.settings.model import Settings
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        hold_seconds=settings.router.hold_seconds,
+        hold_margin_seconds=settings.router.hold_margin_seconds,
+        lookup_seconds=settings.router.lookup_seconds,
+        settle_seconds=settings.router.settle_seconds,
+    )
+
+
+def plan_of(tenant: Tenant, templates: Mapping[DestinationKind, str]) -> TenantPlan:
+    return TenantPlan(tenant, templates, ZoneInfo(tenant.zone))
