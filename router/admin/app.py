@@ -1,5 +1,6 @@
 """The application that serves the page and the API: routes, who asks, errors, headers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar, Request, Router
@@ -31,7 +32,11 @@ HEADERS = {
 """Of the API's answers; the page has a policy of its own."""
 
 
-def build_app(site: Site, authenticate: Authenticate, version: str = "") -> Litestar:
+def build_app(
+    site: Site, authenticate: Authenticate, version: str = "", pages: Sequence[Router] = ()
+) -> Litestar:
+    """`pages`: `router.admin.pages.routes.page_routers`."""
+
     def provide_site() -> Site:
         return site
 
@@ -48,7 +53,7 @@ def build_app(site: Site, authenticate: Authenticate, version: str = "") -> Lite
         security=[{"token": []}],
     )
     return Litestar(
-        route_handlers=[api],
+        route_handlers=[api, *pages],
         dependencies={
             "site": Provide(provide_site, sync_to_thread=False),
             "identity": Provide(_identity_of, sync_to_thread=False),

@@ -8,7 +8,7 @@ from router.admin.api.problems import ApiError
 from router.admin.authentication import Connection
 from router.admin.identity import Identity
 from router.records.accounts import Accounts, Session
-from router.records.keys import is_csrf
+from router.records.keys import csrf_of, is_csrf
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
@@ -40,6 +40,11 @@ class Authenticator:
             origin=origin_of(connection),
             user=session.user.id,
         )
+
+    @staticmethod
+    def csrf_of(key: str) -> str:
+        """What the pages of this session send along."""
+        return csrf_of(key)
 
     def key(self, connection: Connection) -> str:
         return str(connection.cookies.get(self.cookie, ""))

@@ -1,4 +1,5 @@
-"""Building an admin process: the page and the API over HTTP, and the publisher beside them.
+"""Building an admin process: the page and the API over HTTP, the publisher and the recorder
+of decisions beside them.
 
 Any number of them may run on the same records behind a proxy: none keeps anything of its own.
 """
@@ -6,9 +7,10 @@ Any number of them may run on the same records behind a proxy: none keeps anythi
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
@@ -16,6 +18,8 @@ from litestar import Litestar
 
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
+from router.admin.decision_recorder import DecisionRecorder
+from router.admin.pages.routes import page_routers
 from router.admin.publisher import Publisher
 from router.admin.site import Site
 from router.records.accounts import Accounts
@@ -31,6 +35,7 @@ from router.store.redis_store import open_store
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 10
+Beside = Callable[[], Coroutine[Any, Any, None]]
 FILES_DECIDE = (
     'Calls are decided by the tenants\' files, not by what is published here: set tenants.source = "records".'
 )
@@ -67,7 +72,10 @@ async def run_admin(
             if settings.tenants.source != "records":
                 tell(FILES_DECIDE)
             authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
-            await _serve(build_app(site, authenticator, version), settings, site.publisher, stop)
+            app = build_app(site, authenticator, version, page_routers(authenticator))
+            recorder = DecisionRecorder(store.decisions, database, time.time)
+            beside = {"publisher": site.publisher.run, "recorder": recorder.run}
+            await _serve(app, settings, beside, stop)
         finally:
             await store.aclose()
     finally:
@@ -80,7 +88,10 @@ async def _tell_setup(accounts: Accounts, settings: Settings, tell: Callable[[st
         tell(f"Make the first account at {settings.admin.base_url}/set-up/{key} (once, within a day)")
 
 
-async def _serve(app: Litestar, settings: Settings, publisher: Publisher, stop: asyncio.Event) -> None:
+async def _serve(
+    app: Litestar, settings: Settings, beside: Mapping[str, Beside], stop: asyncio.Event
+) -> None:
+    """`beside`: what runs as long as the pages are served, by name."""
     listener = _listener(settings)
     config = uvicorn.Config(
         app,
@@ -94,7 +105,7 @@ async def _serve(app: Litestar, settings: Settings, publisher: Publisher, stop: 
     server = _Server(config)
     tasks = [
         asyncio.create_task(server.serve([listener]), name="http"),
-        asyncio.create_task(publisher.run(), name="publisher"),
+        *(asyncio.create_task(work(), name=name) for name, work in beside.items()),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")
     log.info("admin.started", host=settings.admin.host, port=settings.admin.port)

@@ -16,6 +16,7 @@ class User(Struct, frozen=True, kw_only=True):
     role: Role
     tenant: TenantId | None
     language: str
+    """Empty until one was chosen: then the browser's serves."""
     is_disabled: bool
     has_second_factor: bool
     made_at: float
@@ -72,7 +73,7 @@ async def create(
     if await named(connection, name) is not None:
         raise Conflict(f"there is a user {name} already")
     values = {"name": name, "role": role.value, "tenant": tenant, "password": password, "made_at": at}
-    made = await connection.execute(users.insert().values(**values).returning(users.c.id))
+    made = await connection.execute(users.insert().values(**values, language="").returning(users.c.id))
     return int(made.scalar_one())
 
 

@@ -1,0 +1,69 @@
+"""The page's two languages: English is in the templates, French in a catalogue that a test keeps complete.
+
+The catalogue is read as it is written (`locale/fr.po`); there is nothing to build.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+ENGLISH, FRENCH = "en", "fr"
+LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
+
+
+class Language:
+    """One of them: its texts, its way to write moments and numbers."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code if code in LANGUAGES else ENGLISH
+        self._texts = _catalogue(self.code)
+
+    def text(self, english: str, **values: object) -> str:
+        """The text in this language, with its `{places}` filled in."""
+        told = self._texts.get(english, english)
+        return told.format(**values) if values else told
+
+    def counted(self, count: int, one: str, many: str) -> str:
+        """`{count}` in the text stands for the number. French takes the singular for none, too."""
+        is_one = count == 1 or (count == 0 and self.code == FRENCH)
+        return self.text(one if is_one else many, count=self.number(count))
+
+    def labels(self, told: Mapping[Any, str]) -> list[tuple[str, str]]:
+        """Options of a choice; the keys are enums or texts."""
+        return [(str(key), self.text(label)) for key, label in told.items()]
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.code)
+
+    def moment(self, at: datetime, zone: tzinfo, form: str = "medium") -> str:
+        return format_datetime(at.astimezone(zone), form, locale=self.code)
+
+    def ago(self, at: datetime, now: datetime) -> str:
+        """`3 hours ago`."""
+        return format_timedelta(at - now, add_direction=True, locale=self.code, threshold=1.2)
+
+
+def chosen(own: str | None, accepted: str) -> Language:
+    """The user's own language, else the first of the browser's that there is."""
+    if own in LANGUAGES:
+        return Language(own or ENGLISH)
+    for part in accepted[:200].split(","):
+        code = part.partition(";")[0].strip().lower()[:2]
+        if code in LANGUAGES:
+            return Language(code)
+    return Language(ENGLISH)
+
+
+@cache
+def _catalogue(code: str) -> Mapping[str, str]:
+    if code == ENGLISH:
+        return {}
+    with (files("router.admin") / "locale" / f"{code}.po").open("rb") as file:
+        catalogue = read_po(file, locale=code)
+    return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}

@@ -1,0 +1,157 @@
+"""Numbers and IVR entries: the rule that each leads to, and lists from a spreadsheet."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect
+
+from router.admin.api.numbers import read_list, understood
+from router.admin.handed import TextInPath, TheSite
+from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.site import Site
+from router.core.identities import RuleName, TenantId
+from router.core.number_lists import NumberList, is_number
+from router.core.roles import Permission
+from router.core.rules import Location
+from router.core.tenants import IvrEntry, Number
+from router.records import numbers, rules
+from router.records.configuration import FILES, Invalid
+from router.records.errors import Conflict, NotFound
+
+SHOWN_MOST = 200
+"""Rows of a preview."""
+
+
+class NumberPages(Controller):
+    path = "/t/{tenant:str}/numbers"
+    include_in_schema = False
+
+    @get()
+    async def numbers_page(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        return await _page(site, visit, TenantId(tenant))
+
+    @post(status_code=200)
+    async def change(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        """One number: added, or led to another rule; in force at once."""
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        fields = visit.fields
+        async with site.database.reading() as connection:
+            owner = await site.require_tenant(connection, TenantId(tenant))
+        written = fields.get("did", "").strip()[:40]
+        if not is_number(written, owner.profile.country):
+            wrong = visit.reader.language.text("Write a number that can be dialled, such as +33142345001.")
+            return await _page(site, visit, TenantId(tenant), {"did": wrong})
+        number = Number(
+            await understood(site, TenantId(tenant), written),
+            RuleName(fields["rule"]) if fields.get("rule") else None,
+            fields.get("note", "").strip()[:500],
+        )
+        return await _put(site, visit, TenantId(tenant), [number], f"number {number.did}")
+
+    @post("/delete", status_code=200)
+    async def delete(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        did = visit.fields.get("did", "")
+        try:
+            publication = await site.configuration.remove_numbers(
+                TenantId(tenant), [did], f"number {did} removed", visit.identity.actor
+            )
+        except Conflict as error:
+            return await _page(site, visit, TenantId(tenant), {"": str(error)})
+        await site.publisher.hand_over(publication)
+        return _back(tenant)
+
+    @post("/list", status_code=200)
+    async def import_list(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        """A preview first; with `intent=import` all of it is put in force."""
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        text = visit.fields.get("text", "")
+        listed = await read_list(site, TenantId(tenant), text)
+        if visit.fields.get("intent") != "import" or listed.problems or not listed.changing:
+            return visit.answer("number-list.html", text=text, listed=listed, shown=_shown(listed))
+        comment = f"{len(listed.changing)} numbers imported"
+        return await _put(site, visit, TenantId(tenant), list(listed.changing), comment)
+
+    @post("/entries", status_code=200)
+    async def change_entry(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        fields = visit.fields
+        name, rule = fields.get("name", "").strip()[:40], RuleName(fields.get("rule", ""))
+        entry = IvrEntry(name, rule, fields.get("note", "").strip()[:500])
+        try:
+            publication = await site.configuration.put_entry(TenantId(tenant), entry, visit.identity.actor)
+        except Invalid as error:
+            told = f"{error.problems[0].what}. {error.problems[0].mend}"
+            return await _page(site, visit, TenantId(tenant), {"name": told})
+        except (Conflict, NotFound) as error:
+            return await _page(site, visit, TenantId(tenant), {"name": str(error)})
+        await site.publisher.hand_over(publication)
+        return _back(tenant)
+
+    @post("/entries/delete", status_code=200)
+    async def delete_entry(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        try:
+            publication = await site.configuration.remove_entry(
+                TenantId(tenant), visit.fields.get("name", ""), visit.identity.actor
+            )
+        except Conflict as error:
+            return await _page(site, visit, TenantId(tenant), {"": str(error)})
+        await site.publisher.hand_over(publication)
+        return _back(tenant)
+
+
+async def _put(
+    site: Site, visit: Visit, tenant: TenantId, listed: list[Number], comment: str
+) -> Response[Any]:
+    try:
+        publication = await site.configuration.put_numbers(tenant, listed, comment, visit.identity.actor)
+    except Invalid as error:
+        told = f"{error.problems[0].what}. {error.problems[0].mend}"
+        return await _page(site, visit, tenant, {"did": told})
+    except (Conflict, NotFound) as error:
+        return await _page(site, visit, tenant, {"did": str(error)})
+    await site.publisher.hand_over(publication)
+    return _back(tenant)
+
+
+async def _page(
+    site: Site, visit: Visit, tenant: TenantId, wrong: dict[str, str] | None = None
+) -> Response[Any]:
+    async with site.database.reading() as connection:
+        owner = await site.require_tenant(connection, tenant)
+        listed = await numbers.every_number(connection, tenant)
+        entries = await numbers.every_entry(connection, tenant)
+        known = await rules.every(connection, tenant)
+    searched = visit.query.get("search", "").strip()[:80]
+    wanted = searched.casefold()
+    found = [row for row in listed if wanted in f"{row.did} {row.rule_name or ''} {row.note}".casefold()]
+    return visit.answer(
+        "numbers.html",
+        422 if wrong else 200,
+        numbers=found,
+        is_any=bool(listed),
+        entries=entries,
+        rules={location: _names(known, location) for location in Location},
+        Location=Location,
+        searched=searched,
+        wrong=Blank(wrong or {}),
+        fields=visit.fields,
+        owner=owner,
+        is_by_files=owner.managed_by == FILES,
+    )
+
+
+def _names(known: list[rules.RuleRow], location: Location) -> list[str]:
+    """Of the rules in force: no other can be led to."""
+    return [row.name for row in known if row.live is not None and row.live.location is location]
+
+
+def _shown(listed: NumberList) -> list[Any]:
+    changing = [row for row in listed.rows if row.change.value != "same"]
+    return changing[:SHOWN_MOST]
+
+
+def _back(tenant: str) -> Response[Any]:
+    return Redirect(f"/t/{tenant}/numbers", status_code=303)

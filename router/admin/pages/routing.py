@@ -1,0 +1,216 @@
+"""Routing: the list of rules, the rule form with its trial beside it, and a rule's versions."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect
+
+from router.admin.api.moments import moment
+from router.admin.handed import NumberInPath, TextInPath, TheSite
+from router.admin.pages.front import TheVisit, Visit
+from router.admin.pages.rule_form import BLANK_LINE, arranged, fields_of, rule_of, with_lines
+from router.admin.pages.rule_pages import Blocked, Draft, form_page, list_page, wrong_fields
+from router.admin.pages.trying import tried
+from router.admin.site import Site
+from router.core.differences import differences
+from router.core.identities import TenantId
+from router.core.roles import Permission
+from router.core.rules import Rule
+from router.records import rules
+from router.records.configuration import Invalid, ManagedByFiles
+from router.records.errors import Conflict, Outdated, StillUsed
+
+NEW: dict[str, str] = {
+    "location": "did",
+    "type": "auto",
+    "several": "agreeing",
+    "source": "",
+    "default.destination": "queue",
+    "lines": "0",
+}
+
+
+class RoutingPages(Controller):
+    path = "/t/{tenant:str}/routing"
+    include_in_schema = False
+
+    @get()
+    async def rules_page(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        return await list_page(site, visit, TenantId(tenant))
+
+    @get("/new")
+    async def new_page(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        fields = with_lines(NEW | {f"lines.0.{name}": value for name, value in BLANK_LINE.items()}, [None])
+        return await form_page(site, visit, TenantId(tenant), Draft(fields))
+
+    @post("/new", status_code=200)
+    async def create(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        return await _pressed(site, visit, TenantId(tenant), None)
+
+    @get("/{rule:int}")
+    async def rule_page(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        row = await _row(site, TenantId(tenant), rule)
+        return await form_page(site, visit, TenantId(tenant), Draft(_fields_of(row), row))
+
+    @post("/{rule:int}", status_code=200)
+    async def change(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        return await _pressed(site, visit, TenantId(tenant), await _row(site, TenantId(tenant), rule))
+
+    @post("/try", status_code=200)
+    async def try_new(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        """What the form would decide as it stands; nothing is saved."""
+        visit.identity.require(Permission.TRY, TenantId(tenant))
+        return await tried(site, visit, TenantId(tenant), None)
+
+    @post("/{rule:int}/try", status_code=200)
+    async def try_rule(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.TRY, TenantId(tenant))
+        return await tried(site, visit, TenantId(tenant), await _row(site, TenantId(tenant), rule))
+
+    @post("/{rule:int}/duplicate", status_code=303)
+    async def duplicate(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        id_ = await site.configuration.duplicate_rule(TenantId(tenant), rule, visit.identity.actor)
+        return Redirect(f"/t/{tenant}/routing/{id_}", status_code=303)
+
+    @get("/{rule:int}/delete")
+    async def ask_before_deleting(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        return visit.answer("delete-rule.html", row=await _row(site, TenantId(tenant), rule))
+
+    @post("/{rule:int}/delete", status_code=200)
+    async def delete(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        try:
+            publication = await site.configuration.remove_rule(TenantId(tenant), rule, visit.identity.actor)
+        except StillUsed:
+            row = await _row(site, TenantId(tenant), rule)
+            return visit.answer("delete-rule.html", 409, row=row)
+        await site.publisher.hand_over(publication)
+        return Redirect(f"/t/{tenant}/routing", status_code=303)
+
+    @get("/{rule:int}/versions")
+    async def versions_page(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        async with site.database.reading() as connection:
+            row = await rules.one(connection, TenantId(tenant), rule)
+            listed = await rules.versions(connection, row)
+        former: list[Rule | None] = [*(one.document for one in listed[1:]), None]
+        versions = [
+            {
+                "number": one.number,
+                "author": one.author,
+                "comment": one.comment,
+                "at": moment(one.made_at),
+                "differences": [str(two) for two in differences(before, one.document)] if before else [],
+            }
+            for one, before in zip(listed, former, strict=True)
+        ]
+        return visit.answer("versions.html", row=row, versions=versions, zone=await _zone(site, tenant))
+
+    @post("/{rule:int}/versions/{number:int}", status_code=303)
+    async def roll_back(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath, number: NumberInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.PUBLISH, TenantId(tenant))
+        comment = visit.fields.get("comment", "").strip()
+        publication = await site.configuration.roll_back_rule(
+            TenantId(tenant), rule, number, comment, visit.identity.actor
+        )
+        await site.publisher.hand_over(publication)
+        return Redirect(f"/t/{tenant}/routing/{rule}/versions", status_code=303)
+
+
+async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None) -> Response[Any]:
+    """What a button of the form does: lines move, the draft is saved, or it is put in force as well."""
+    fields, intent = visit.fields, visit.fields.get("intent", "save")
+    moved = arranged(fields, intent)
+    if moved is not None:
+        return await form_page(site, visit, tenant, Draft(moved[0], row, focus=moved[1]))
+    if intent == "show":
+        told = visit.reader.language.text("You are signed in again. Nothing is saved yet.")
+        return await form_page(site, visit, tenant, Draft(fields, row, notice=told))
+    read = rule_of(fields, row.draft if row else None)
+    if read.rule is None:
+        wrong = {one.field: visit.reader.language.text(one.what) for one in read.problems}
+        return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
+    try:
+        id_ = await _save(site, visit, tenant, row, read.rule)
+        if intent == "publish":
+            await _publish(site, visit, tenant, id_)
+    except Invalid as error:
+        saved = await _row(site, tenant, id_)
+        wrong = wrong_fields(error.problems, await _index(site, tenant, id_))
+        blocked = Blocked.INVALID
+        return await form_page(site, visit, tenant, Draft(fields, saved, wrong=wrong, blocked=blocked))
+    except Outdated:
+        latest = await _row(site, tenant, row.id) if row else None
+        return await form_page(site, visit, tenant, Draft(fields, latest, blocked=Blocked.OUTDATED))
+    except ManagedByFiles:
+        return await form_page(site, visit, tenant, Draft(fields, row, blocked=Blocked.FILES))
+    except Conflict as error:
+        return await form_page(site, visit, tenant, Draft(fields, row, wrong={"name": str(error)}))
+    done = "published" if intent == "publish" else "saved"
+    return Redirect(f"/t/{tenant}/routing/{id_}?done={done}", status_code=303)
+
+
+async def _save(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None, rule: Rule) -> int:
+    """Raises Outdated, Conflict."""
+    actor = visit.identity.actor
+    if row is None:
+        return await site.configuration.create_rule(tenant, rule, actor)
+    text = visit.fields.get("revision", "")
+    revision = int(text) if text.isascii() and text.isdigit() else row.revision
+    if rule != row.draft or revision != row.revision:
+        await site.configuration.change_rule(tenant, row.id, rule, revision, actor)
+    return row.id
+
+
+async def _publish(site: Site, visit: Visit, tenant: TenantId, id_: int) -> None:
+    """Raises Invalid, NotAllowed."""
+    visit.identity.require(Permission.PUBLISH, tenant)
+    comment = visit.fields.get("comment", "").strip()[:500]
+    publication = await site.configuration.publish_rule(tenant, id_, comment, None, visit.identity.actor)
+    await site.publisher.hand_over(publication)
+
+
+async def _row(site: Site, tenant: TenantId, rule: int) -> rules.RuleRow:
+    async with site.database.reading() as connection:
+        return await rules.one(connection, tenant, rule)
+
+
+async def _index(site: Site, tenant: TenantId, rule: int) -> int:
+    """Where the rule stands among those in force, as a check counts them."""
+    async with site.database.reading() as connection:
+        listed = await rules.every(connection, tenant)
+    live = [one.id for one in listed if one.live is not None or one.id == rule]
+    return live.index(rule)
+
+
+async def _zone(site: Site, tenant: str) -> ZoneInfo:
+    async with site.database.reading() as connection:
+        return ZoneInfo((await site.require_tenant(connection, TenantId(tenant))).profile.zone)
+
+
+def _fields_of(row: rules.RuleRow) -> dict[str, str]:
+    return fields_of(row.draft)

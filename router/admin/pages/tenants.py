@@ -1,0 +1,76 @@
+"""The provider's tenants, and where a visit begins."""
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect
+
+from router.admin.handed import TheSite
+from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.pages.labels import DESTINATIONS
+from router.admin.site import Site
+from router.core.destinations import DestinationKind, Target
+from router.core.identities import TenantId
+from router.core.roles import Permission
+from router.core.tenants import Tenant
+from router.records import tenants
+from router.records.configuration import Invalid
+from router.records.errors import Conflict
+
+BLANK = {"id": "", "name": "", "country": "FR", "zone": "Europe/Paris", "destination": "queue", "option": ""}
+
+
+class TenantPages(Controller):
+    include_in_schema = False
+
+    @get("/")
+    async def begin(self, visit: TheVisit) -> Response[Any]:
+        own = visit.identity.tenant
+        return Redirect(f"/t/{own}/routing" if own else "/tenants", status_code=303)
+
+    @get("/tenants")
+    async def tenants_page(self, site: TheSite, visit: TheVisit) -> Response[Any]:
+        visit.identity.require(Permission.MANAGE_TENANTS, None)
+        return await _page(site, visit, BLANK, {})
+
+    @post("/tenants", status_code=200)
+    async def create(self, site: TheSite, visit: TheVisit) -> Response[Any]:
+        visit.identity.require(Permission.MANAGE_TENANTS, None)
+        fields = BLANK | {name: value.strip() for name, value in visit.fields.items()}
+        kind = fields["destination"]
+        target = Target(DestinationKind(kind if kind in list(DestinationKind) else "queue"), fields["option"])
+        tenant = Tenant(
+            id=TenantId(fields["id"]),
+            name=fields["name"],
+            country=fields["country"].upper(),
+            zone=fields["zone"],
+            default=target,
+        )
+        try:
+            publication = await site.configuration.create_tenant(tenant, visit.identity.actor)
+        except Invalid as error:
+            wrong = {
+                str(one.path[0] if one.path else "id"): f"{one.what}. {one.mend}" for one in error.problems
+            }
+            if "default" in wrong:
+                wrong["option"] = wrong.pop("default")
+            return await _page(site, visit, fields, wrong)
+        except Conflict as error:
+            return await _page(site, visit, fields, {"id": str(error)})
+        await site.publisher.hand_over(publication)
+        return Redirect(f"/t/{tenant.id}/routing", status_code=303)
+
+
+def _wrong(error: Invalid) -> dict[str, str]:
+    """By the form's field."""
+    fields = {"default": "option", "": "id"}
+    places = ((str(one.path[0]) if one.path else "", one) for one in error.problems)
+    return {fields.get(place, place): f"{one.what}. {one.mend}" for place, one in places}
+
+
+async def _page(site: Site, visit: Visit, fields: dict[str, str], wrong: dict[str, str]) -> Response[Any]:
+    async with site.database.reading() as connection:
+        rows = await tenants.every(connection)
+    kinds = {kind.value: label for kind, label in DESTINATIONS.items() if kind in site.settings.destinations}
+    status = 422 if wrong else 200
+    return visit.answer("tenants.html", status, rows=rows, fields=fields, wrong=Blank(wrong), kinds=kinds)

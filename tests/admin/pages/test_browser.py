@@ -1,0 +1,222 @@
+"""The pages in a real browser, served by a real `crmroute admin`: an admin's journey, the keyboard, French.
+
+No page may break a rule of WCAG that axe knows, nor its own security policy.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.admin.pages.process import AdminProcess
+
+CHROMIUM = shutil.which("chromium")
+NAME, PASSWORD = "olga@example.com", "correct horse battery"
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminProcess]:
+    with AdminProcess(tmp_path_factory.mktemp("admin")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def account(browser: Browser, admin: AdminProcess) -> str:
+    """Made by the link that the process printed; a tenant with one published rule."""
+    page = browser.new_page(base_url=admin.url)
+    page.goto(admin.setup_link)
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    page.get_by_label("Short name").fill("acme")
+    page.get_by_label("Which one").fill("reception")
+    page.get_by_role("button", name="Make the tenant").click()
+    write_rule(page, "Loyalty")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 live")).to_be_visible()
+    page.context.close()
+    return NAME
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console said; a violation of the security policy among it."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, admin: AdminProcess, account: str) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=admin.url, locale="en-GB", viewport={"width": 1280, "height": 900})
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, account: str, complaints: list[str]) -> Page:
+    """Signed in."""
+    opened = context.new_page()
+
+    def hear(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    opened.on("console", hear)
+    sign_in(opened, account)
+    return opened
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/sign-in")
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("button.primary").click()
+    page.wait_for_url("**/tenants")
+
+
+def write_rule(page: Page, name: str) -> None:
+    """GOLD and SILVER to their queues, and all others to bronze."""
+    page.goto("/t/acme/routing/new")
+    page.get_by_label("Rule name").fill(name)
+    page.get_by_label("CRM field name").first.fill("tier")
+    page.get_by_label("CRM to use").select_option("custom")
+    page.get_by_label("CRM URL").fill("https://crm.example.com/lookup")
+    for number, tier in enumerate(("GOLD", "SILVER")):
+        if number:
+            page.get_by_role("button", name="Add a line").click()
+            expect(page.locator(f'[id="lines.{number}.value"]')).to_be_focused()
+        page.locator(f'[id="lines.{number}.value"]').fill(tier)
+        page.locator(f'[id="lines.{number}.option"]').fill(tier.lower())
+    page.locator('[id="default.option"]').fill("bronze")
+
+
+def rule_path(page: Page) -> str:
+    page.goto("/t/acme/routing")
+    return page.get_by_role("link", name="Loyalty", exact=True).get_attribute("href") or ""
+
+
+def test_a_rule_is_built_tried_published_and_led_to(page: Page, complaints: list[str]) -> None:
+    write_rule(page, "Journey")
+
+    page.get_by_label("Value of the field").fill("SILVER")
+    page.get_by_label("Value of the field").press("Tab")
+    expect(page.locator(".target")).to_have_text("The call goes to queue silver")
+    expect(page.locator(".step-line_held")).to_contain_text("Line 2 holds")
+
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("the next call is decided by it")).to_be_visible()
+    page.get_by_role("link", name="Numbers").click()
+    page.get_by_label("DID", exact=True).fill("01 42 34 50 01")
+    page.get_by_label("Rule", exact=True).select_option("Journey")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("cell", name="+33142345001", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Routing", exact=True).click()
+    expect(page.get_by_role("row", name="Journey")).to_contain_text("+33142345001")
+    assert complaints == []
+
+
+def test_lines_are_moved_by_the_keyboard_alone(page: Page) -> None:
+    page.goto(rule_path(page))
+    up = page.get_by_role("button", name="Line 2 up")
+    up.focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator('[id="lines.0.value"]')).to_have_value("SILVER")
+    expect(page.locator('[id="lines.1.value"]')).to_have_value("GOLD")
+    expect(page.get_by_role("button", name="Line 1 down")).to_be_focused()
+
+
+def test_enter_in_a_field_saves_the_draft_and_moves_no_line(page: Page) -> None:
+    write_rule(page, "Entered")
+    page.get_by_label("Rule name").press("Enter")
+
+    expect(page.get_by_text("The draft is saved.")).to_be_visible()
+    expect(page.locator('[id="lines.0.value"]')).to_have_value("GOLD")
+
+
+def test_fields_that_do_not_matter_are_not_shown(page: Page) -> None:
+    page.goto("/t/acme/routing/new")
+    expect(page.get_by_label("Recording that asks for digits")).to_be_hidden()
+    page.get_by_label("Location").select_option("ivr")
+    expect(page.get_by_label("Recording that asks for digits")).to_be_visible()
+    page.get_by_label("Operator").select_option("is empty")
+    expect(page.locator('[id="lines.0.value"]')).to_be_hidden()
+
+
+def test_the_list_is_searched_as_one_types(page: Page) -> None:
+    page.goto("/t/acme/routing")
+    page.get_by_role("searchbox").press_sequentially("no such rule")
+
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    assert page.url.endswith("search=no+such+rule") or page.url.endswith("search=no%20such%20rule")
+
+
+def test_without_scripts_the_form_works_as_well(browser: Browser, admin: AdminProcess, account: str) -> None:
+    context = browser.new_context(base_url=admin.url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, account)
+    page.goto("/t/acme/routing/new")
+    page.get_by_label("Rule name").fill("Plain")
+    page.get_by_role("button", name="Add a line").click()
+
+    expect(page.get_by_label("Rule name")).to_have_value("Plain")
+    expect(page.locator('[id="lines.1.value"]')).to_be_visible()
+    context.close()
+
+
+PAGES = (
+    "/tenants",
+    "/t/acme/routing",
+    "/t/acme/routing/new",
+    "RULE",
+    "RULE/versions",
+    "RULE/delete",
+    "/t/acme/numbers",
+)
+
+
+@pytest.mark.parametrize("language", ["English", "Français"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(page: Page, complaints: list[str], path: str, language: str) -> None:
+    page.goto(path.replace("RULE", rule_path(page)))
+    page.get_by_role("button", name=language).click()
+    page.wait_for_load_state()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        found = Axe().run(page, options=WCAG).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert complaints == []
+    page.get_by_role("button", name="English").click()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_needs_no_scrolling_sideways(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.goto(path.replace("RULE", rule_path(page)))
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_form_has_no_english_left_in_french(page: Page) -> None:
+    page.goto(rule_path(page))
+    page.get_by_role("button", name="Français").click()
+
+    text = page.inner_text("#rule")
+    assert "Destination par défaut" in text
+    assert re.search(r"\b(the|of|Save|Value|Rule)\b", text) is None
+    page.get_by_role("button", name="English").click()
