@@ -49,6 +49,7 @@ TYPES: Mapping[FieldType, str] = {
     FieldType.DATE: "Date",
     FieldType.BOOLEAN: "Yes or no",
 }
+FOUND = "The CRM knows the caller"
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.NOT_FOUND: "The CRM does not know the caller",
     Outcome.SEVERAL: "Several records match",
@@ -70,9 +71,12 @@ ROLES: Mapping[Role, str] = {
     Role.EDITOR: "Editor",
     Role.VIEWER: "Viewer",
 }
-ALL: tuple[str, ...] = tuple(
-    label
-    for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, ROLES)
-    for label in labels.values()
+ALL: tuple[str, ...] = (
+    FOUND,
+    *(
+        label
+        for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, ROLES)
+        for label in labels.values()
+    ),
 )
 """For the test that each of them is translated."""

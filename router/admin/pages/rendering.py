@@ -97,6 +97,7 @@ def _menu(reader: Reader) -> Sequence[Item]:
     if reader.tenant is not None:
         items.append((f"/t/{reader.tenant}/routing", language.text("Routing")))
         items.append((f"/t/{reader.tenant}/numbers", language.text("Numbers")))
+        items.append((f"/t/{reader.tenant}/calls", language.text("Calls")))
     if reader.is_provider:
         items.append(("/tenants", language.text("Tenants")))
     return [Item(href, text, is_below(reader.path, href)) for href, text in items]

@@ -13,6 +13,7 @@ from litestar.static_files import create_static_files_router
 
 from router.admin.api.problems import details_of
 from router.admin.authenticator import Authenticator
+from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
 from router.admin.pages.numbers import NumberPages
 from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, stranger
@@ -38,7 +39,7 @@ def page_routers(authenticator: Authenticator) -> list[Router]:
 
     pages = Router(
         path="/",
-        route_handlers=[SessionPages, TenantPages, RoutingPages, NumberPages],
+        route_handlers=[SessionPages, TenantPages, RoutingPages, NumberPages, CallPages],
         dependencies={
             "front": Provide(provide_front, sync_to_thread=False),
             "visit": Provide(provide_visit),

@@ -187,6 +187,7 @@ PAGES = (
     "RULE/versions",
     "RULE/delete",
     "/t/acme/numbers",
+    "/t/acme/calls",
 )
 
 

@@ -12,52 +12,21 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_routers
 from router.admin.site import Site
-from router.core.roles import Role
 from router.core.tenants import Tenant
 from router.records import rules
 from router.records.configuration import Configuration
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
+from tests.admin.pages.browser import PASSWORD, make_accounts, open_browsers
 from tests.records.makers import ACME, JANE, OTHER, Clock, profile, tenant
 
-PASSWORD = "correct horse battery"
+ACCOUNTS = {
+    "olga": ("provider", None),
+    "anna": ("admin", ACME),
+    "vera": ("viewer", ACME),
+    "otto": ("admin", OTHER),
+}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
-
-
-class Browser:
-    """A client with cookies, which sends the forms of the pages it has read."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-        self.page = ""
-
-    async def get(self, path: str, status: int = 200) -> str:
-        answer = await self.client.get(path)
-        assert answer.status_code == status, answer.text
-        self.page = answer.text
-        return self.page
-
-    async def post(self, path: str, fields: dict[str, str], status: int = 303) -> httpx.Response:
-        """With the CSRF token of the page read last."""
-        found = re.search(r'name="csrf" value="(\w+)"', self.page)
-        data = {"csrf": found[1] if found else "", **fields}
-        answer = await self.client.post(path, data=data)
-        assert answer.status_code == status, answer.text
-        self.page = answer.text or self.page
-        return answer
-
-    async def sign_in(self, name: str) -> None:
-        await self.post("/sign-in", {"name": name, "password": PASSWORD})
-
-    def fields(self) -> dict[str, str]:
-        """Those of the rule form on the page read last."""
-        inputs = re.findall(r'<input[^>]*? name="([^"]+)"[^>]*? value="([^"]*)"', self.page)
-        fields = {name: unescape(value) for name, value in inputs}
-        selects = re.findall(r'<select[^>]*? name="([^"]+)"[^>]*>(.*?)</select>', self.page, re.DOTALL)
-        for name, body in selects:
-            chosen = re.search(r'value="([^"]*)" selected', body)
-            fields[name] = unescape(chosen[1]) if chosen else ""
-        return fields
 
 
 @pytest.fixture
@@ -65,34 +34,14 @@ async def site(configuration: Configuration, store: MemoryStore, clock: Clock) -
     site = site_of(configuration, store, clock)
     await configuration.apply(tenant(), "first", JANE, managed_by="page")
     await configuration.create_tenant(profile(id="other"), JANE)
-    for name, role, of in (
-        ("olga", Role.PROVIDER, None),
-        ("anna", Role.ADMIN, ACME),
-        ("vera", Role.VIEWER, ACME),
-        ("otto", Role.ADMIN, OTHER),
-    ):
-        await site.accounts.create_user(name, role, of, PASSWORD, JANE)
+    await make_accounts(site, ACCOUNTS)
     return site
 
 
 @pytest.fixture
 async def browsers(site: Site) -> AsyncIterator[Any]:
-    authenticator = Authenticator(site.accounts, is_encrypted=False)
-    app: Any = build_app(site, authenticator, pages=page_routers(authenticator))
-    opened = []
-
-    async def browser(name: str = "") -> Browser:
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(transport=transport, base_url="http://crmroute.test")
-        opened.append(client)
-        made = Browser(client)
-        if name:
-            await made.sign_in(name)
-        return made
-
-    yield browser
-    for client in opened:
-        await client.aclose()
+    async with open_browsers(site) as browser:
+        yield browser
 
 
 async def rule_path(site: Site) -> str:
