@@ -10,7 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from router.admin.api.calls import CallsController
+from router.admin.api.calls import CallsController, RetentionController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
 from router.admin.api.rules import RuleOrderController, RulesController
@@ -50,6 +50,7 @@ def build_app(
             NumbersController,
             EntriesController,
             CallsController,
+            RetentionController,
         ],
         middleware=[authentication_middleware(authenticate)],
         security=[{"token": []}],

@@ -53,7 +53,9 @@ class Difference(Struct, frozen=True, omit_defaults=True):
                 return f"{where}: {self.before} → {self.after}"
 
 
-def differences(before: Struct | None, after: Struct | None) -> list[Difference]:
+def differences(
+    before: Struct | Mapping[str, Any] | None, after: Struct | Mapping[str, Any] | None
+) -> list[Difference]:
     """Empty when, and only when, the two are equal."""
     return list(_walk(_plain(before), _plain(after), ()))
 
@@ -98,7 +100,7 @@ SINGULARS = {
 }
 
 
-def _plain(value: Struct | None) -> Any:
+def _plain(value: Struct | Mapping[str, Any] | None) -> Any:
     return None if value is None else msgspec.json.decode(msgspec.json.encode(value))
 
 

@@ -234,6 +234,7 @@ def body_for(method: str, path: str) -> object:
     named = {
         "/managed-by": {"managed_by": "files"},
         "/import": {"text": ""},
+        "/retention": {"days": 30},
         "/rule-order": {"ids": []},
         "/rules": SALES,
         "/rules/1": SALES,

@@ -116,6 +116,17 @@ async def test_a_place_that_was_not_given_is_refused(api: Api, after: str) -> No
     assert (refused.status_code, refused.json()["type"]) == (400, "urn:crmroute:problem:malformed")
 
 
+async def test_calls_are_kept_as_long_as_the_tenant_says(api: Api) -> None:
+    changed = await api.ask("PUT", "/tenants/acme/retention", {"days": 30})
+    refused = await api.ask("PUT", "/tenants/acme/retention", {"days": 0})
+
+    assert (changed.status_code, refused.status_code) == (200, 409)
+    assert await api.get("/tenants/acme/retention") == {"days": 30}
+    assert (
+        await api.ask("PUT", "/tenants/acme/retention", {"days": 9}, who="editor@acme")
+    ).status_code == 403
+
+
 async def test_another_tenant_s_call_is_not_there(api: Api) -> None:
     assert (await api.ask("GET", "/tenants/other/calls/pbx1-7.1", who="admin@other")).status_code == 404
     assert (await api.get("/tenants/other/calls", who="admin@other"))["calls"] == []

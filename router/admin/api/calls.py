@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from litestar import Controller, get
-from litestar.params import FromQuery, QueryParameter
+from litestar import Controller, get, put
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from router.admin.api.moments import moment
@@ -20,7 +20,8 @@ from router.core.explain import Explainer, Step
 from router.core.identities import TenantId
 from router.core.roles import Permission
 from router.core.rules import Outcome
-from router.records import decisions, publications
+from router.records import audit, decisions, publications, retention
+from router.records.audit import Deed
 from router.records.decisions import Entry, Place, Search
 from router.records.errors import NotFound
 
@@ -72,6 +73,10 @@ class CallDetails(Struct, frozen=True, kw_only=True):
     """The call once for each time that it was parked, the first first."""
 
 
+class Retention(Struct, frozen=True, forbid_unknown_fields=True):
+    days: int
+
+
 class CallsController(Controller):
     path = "/tenants/{tenant:str}/calls"
     tags = ("Calls",)
@@ -116,6 +121,31 @@ class CallsController(Controller):
         """Its trace, step by step, and the version of the rule that decided."""
         identity.require(Permission.SEE, TenantId(tenant))
         return CallDetails(call=call, parkings=await parkings_of(site, TenantId(tenant), call))
+
+
+class RetentionController(Controller):
+    path = "/tenants/{tenant:str}/retention"
+    tags = ("Calls",)
+
+    @get(operation_id="readRetention")
+    async def read_retention(self, site: TheSite, identity: Who, tenant: TextInPath) -> Retention:
+        """How long the tenant's calls are kept."""
+        identity.require(Permission.SEE, TenantId(tenant))
+        async with site.database.reading() as connection:
+            return Retention(await retention.days(connection, TenantId(tenant)))
+
+    @put(operation_id="changeRetention")
+    async def change_retention(
+        self, site: TheSite, identity: Who, tenant: TextInPath, data: JSONBody[Retention]
+    ) -> Retention:
+        """Older calls are forgotten within minutes, and do not come back."""
+        identity.require(Permission.CONNECT, TenantId(tenant))
+        async with site.database.writing() as connection:
+            before = await retention.days(connection, TenantId(tenant))
+            await retention.set_days(connection, TenantId(tenant), data.days)
+            deed = Deed(action="change", kind="retention", name=tenant, before=before, after=data.days)
+            await audit.note(connection, site.clock(), identity.actor, TenantId(tenant), deed)
+        return data
 
 
 async def parkings_of(site: Site, tenant: TenantId, call: str) -> tuple[Parking, ...]:

@@ -100,6 +100,10 @@ def _menu(reader: Reader) -> Sequence[Item]:
         items.append((f"/t/{reader.tenant}/calls", language.text("Calls")))
     if reader.is_provider:
         items.append(("/tenants", language.text("Tenants")))
+    if reader.may(Permission.MANAGE_USERS):
+        items.append(("/users", language.text("Users")))
+    if reader.may(Permission.SEE_AUDIT):
+        items.append(("/audit", language.text("Audit")))
     return [Item(href, text, is_below(reader.path, href)) for href, text in items]
 
 

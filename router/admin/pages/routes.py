@@ -13,6 +13,7 @@ from litestar.static_files import create_static_files_router
 
 from router.admin.api.problems import details_of
 from router.admin.authenticator import Authenticator
+from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
 from router.admin.pages.numbers import NumberPages
@@ -21,8 +22,12 @@ from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
 from router.admin.pages.tenants import TenantPages
+from router.admin.pages.users import UserPages
 
 log = structlog.get_logger(__name__)
+
+
+PAGES = (SessionPages, TenantPages, RoutingPages, NumberPages, CallPages, UserPages, AuditPages)
 
 
 def page_routers(authenticator: Authenticator) -> list[Router]:
@@ -39,7 +44,15 @@ def page_routers(authenticator: Authenticator) -> list[Router]:
 
     pages = Router(
         path="/",
-        route_handlers=[SessionPages, TenantPages, RoutingPages, NumberPages, CallPages],
+        route_handlers=[
+            SessionPages,
+            TenantPages,
+            RoutingPages,
+            NumberPages,
+            CallPages,
+            UserPages,
+            AuditPages,
+        ],
         dependencies={
             "front": Provide(provide_front, sync_to_thread=False),
             "visit": Provide(provide_visit),

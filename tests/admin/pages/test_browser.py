@@ -188,6 +188,8 @@ PAGES = (
     "RULE/delete",
     "/t/acme/numbers",
     "/t/acme/calls",
+    "/users",
+    "/audit",
 )
 
 

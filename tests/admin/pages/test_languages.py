@@ -14,6 +14,7 @@ from router.admin.pages import labels
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
+from router.admin.pages.users import NOBODY_ELSE
 
 ADMIN = Path(str(files("router.admin")))
 
@@ -40,7 +41,7 @@ def texts_of_code() -> Iterator[str]:
 
 def all_texts() -> set[str]:
     counted = {text for path in (ADMIN / "templates").glob("*.html") for text in counted_in(path)}
-    known = {*labels.ALL, *TEXTS.values(), BROKEN, *PROBLEMS}
+    known = {*labels.ALL, *TEXTS.values(), BROKEN, NOBODY_ELSE, *PROBLEMS}
     return {text for text in {*texts_of_templates(), *texts_of_code(), *counted, *known} if text}
 
 

@@ -13,7 +13,7 @@ from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_routers
 from router.admin.site import Site
 from router.core.tenants import Tenant
-from router.records import rules
+from router.records import rules, users
 from router.records.configuration import Configuration
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
@@ -386,3 +386,67 @@ async def test_a_chosen_language_stays_with_the_account(browsers: Any) -> None:
     assert "File" not in await browser.get("/t/acme/numbers")
     elsewhere = await browsers("anna")
     assert '<html lang="fr">' in await elsewhere.get("/t/acme/numbers")
+
+
+# Users and the audit
+
+
+async def test_an_admin_makes_users_of_the_own_tenant_and_no_provider(browsers: Any, site: Site) -> None:
+    browser = await browsers("anna")
+    await browser.get("/users")
+    page = browser.page
+    new = {"name": "eddy", "password": PASSWORD}
+
+    await browser.post("/users", {**new, "role": "provider"}, 422)
+    browser.page = page
+    await browser.post("/users", {**new, "role": "editor", "tenant": "other"})
+
+    eddy = await browsers("eddy")
+    await eddy.get("/t/acme/routing")
+    await eddy.get("/t/other/routing", 404)
+    await eddy.get("/users", 403)
+
+
+async def test_an_admin_does_not_see_or_change_others_users(browsers: Any, site: Site) -> None:
+    async with site.database.reading() as connection:
+        everybody = {user.name: user.id for user in await users.every(connection, None)}
+    browser = await browsers("anna")
+    page = await browser.get("/users")
+
+    assert "otto" not in page
+    for name in ("otto", "olga"):
+        browser.page = page
+        await browser.post(f"/users/{everybody[name]}", {"intent": "disable"}, 404)
+
+
+async def test_who_is_disabled_is_out_at_once(browsers: Any, site: Site) -> None:
+    vera, anna = await browsers("vera"), await browsers("anna")
+    async with site.database.reading() as connection:
+        everybody = {user.name: user.id for user in await users.every(connection, None)}
+    await vera.get("/t/acme/routing")
+    await anna.get("/users")
+    await anna.post(f"/users/{everybody['vera']}", {"intent": "disable"})
+
+    assert (await vera.client.get("/t/acme/routing")).status_code == 303
+
+
+async def test_the_last_provider_stays(browsers: Any, site: Site) -> None:
+    async with site.database.reading() as connection:
+        everybody = {user.name: user.id for user in await users.every(connection, None)}
+    olga = await browsers("olga")
+    await olga.get("/users")
+
+    await olga.post(f"/users/{everybody['olga']}", {"intent": "remove"}, 422)
+
+
+async def test_the_audit_tells_who_changed_what_of_the_own_tenant(browsers: Any, site: Site) -> None:
+    path = await rule_path(site)
+    browser = await browsers("anna")
+    await browser.get(path)
+    await browser.post(path, browser.fields() | {"field": "level", "intent": "save"})
+    page = await browser.get("/audit")
+
+    assert "change rule <strong>Sales</strong>" in page
+    assert "field: tier → level" in page
+    assert "otto" not in page
+    await (await browsers("vera")).get("/audit", 403)
