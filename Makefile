@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench bench-history clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench bench-history pictures clean
 
 PY := .venv/bin/python
 
@@ -55,6 +55,9 @@ bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
 
 bench-history: test-tools ## the benchmark: 1,000,000 decisions searched on a real PostgreSQL, as JSON
 	@$(PY) -m tests.bench.history
+
+pictures: test-tools ## the documentation's pictures of every page, in docs/pages
+	@$(PY) -m tests.admin.pages.pictures
 
 clean: ## everything that was fetched or made
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -42,9 +42,14 @@ class AuditPages(Controller):
 
 def _told(entry: Entry) -> tuple[str, ...]:
     """Of a change: how before and after differ. Of anything else: what there was, or is."""
-    if isinstance(entry.before, dict) and isinstance(entry.after, dict):
-        return tuple(map(str, differences(entry.before, entry.after)))
-    value = entry.after if entry.after is not None else entry.before
+    if entry.action == "publish" and isinstance(entry.after, dict):
+        return tuple(f"{name} {value}" for name, value in entry.after.items() if value)
+    before, after = entry.before, entry.after
+    if isinstance(after, dict) and isinstance(before, dict | None):
+        return tuple(map(str, differences(before or {}, after)))
+    if isinstance(before, dict) and after is None:
+        return tuple(map(str, differences(before, {})))
+    value = after if after is not None else before
     if isinstance(value, list):
         return tuple(map(str, value))
     return () if value is None else (_text(value),)

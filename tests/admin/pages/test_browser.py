@@ -11,10 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.admin.pages.journey import NAME, set_up, sign_in, write_rule
 from tests.admin.pages.process import AdminProcess
 
 CHROMIUM = shutil.which("chromium")
-NAME, PASSWORD = "olga@example.com", "correct horse battery"
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 pytestmark = [
@@ -41,13 +41,7 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminProcess]:
 def account(browser: Browser, admin: AdminProcess) -> str:
     """Made by the link that the process printed; a tenant with one published rule."""
     page = browser.new_page(base_url=admin.url)
-    page.goto(admin.setup_link)
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
-    page.get_by_label("Short name").fill("acme")
-    page.get_by_label("Which one").fill("reception")
-    page.get_by_role("button", name="Make the tenant").click()
+    set_up(page, admin.setup_link)
     write_rule(page, "Loyalty")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Version 1 live")).to_be_visible()
@@ -79,30 +73,6 @@ def page(context: BrowserContext, account: str, complaints: list[str]) -> Page:
     opened.on("console", hear)
     sign_in(opened, account)
     return opened
-
-
-def sign_in(page: Page, name: str) -> None:
-    page.goto("/sign-in")
-    page.locator("#name").fill(name)
-    page.locator("#password").fill(PASSWORD)
-    page.locator("button.primary").click()
-    page.wait_for_url("**/tenants")
-
-
-def write_rule(page: Page, name: str) -> None:
-    """GOLD and SILVER to their queues, and all others to bronze."""
-    page.goto("/t/acme/routing/new")
-    page.get_by_label("Rule name").fill(name)
-    page.get_by_label("CRM field name").first.fill("tier")
-    page.get_by_label("CRM to use").select_option("custom")
-    page.get_by_label("CRM URL").fill("https://crm.example.com/lookup")
-    for number, tier in enumerate(("GOLD", "SILVER")):
-        if number:
-            page.get_by_role("button", name="Add a line").click()
-            expect(page.locator(f'[id="lines.{number}.value"]')).to_be_focused()
-        page.locator(f'[id="lines.{number}.value"]').fill(tier)
-        page.locator(f'[id="lines.{number}.option"]').fill(tier.lower())
-    page.locator('[id="default.option"]').fill("bronze")
 
 
 def rule_path(page: Page) -> str:

@@ -1,0 +1,42 @@
+"""What an admin does on the pages, for the tests in a browser and for the documentation's pictures."""
+
+from playwright.sync_api import Page, expect
+
+NAME, PASSWORD = "olga@example.com", "correct horse battery"
+
+
+def set_up(page: Page, link: str) -> None:
+    """The first account, and a tenant `acme`."""
+    page.goto(link)
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    page.get_by_label("Short name").fill("acme")
+    page.get_by_label("Name", exact=True).fill("Acme")
+    page.get_by_label("Which one").fill("reception")
+    page.get_by_role("button", name="Make the tenant").click()
+    page.wait_for_url("**/t/acme/routing")
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/sign-in")
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("button.primary").click()
+    page.wait_for_url("**/tenants")
+
+
+def write_rule(page: Page, name: str) -> None:
+    """GOLD and SILVER to their queues, and all others to bronze."""
+    page.goto("/t/acme/routing/new")
+    page.get_by_label("Rule name").fill(name)
+    page.get_by_label("CRM field name").first.fill("tier")
+    page.get_by_label("CRM to use").select_option("custom")
+    page.get_by_label("CRM URL").fill("https://crm.example.com/lookup")
+    for number, tier in enumerate(("GOLD", "SILVER")):
+        if number:
+            page.get_by_role("button", name="Add a line").click()
+            expect(page.locator(f'[id="lines.{number}.value"]')).to_be_focused()
+        page.locator(f'[id="lines.{number}.value"]').fill(tier)
+        page.locator(f'[id="lines.{number}.option"]').fill(tier.lower())
+    page.locator('[id="default.option"]').fill("bronze")

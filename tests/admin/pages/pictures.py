@@ -1,0 +1,175 @@
+"""The documentation's pictures of every page, in both languages: `make pictures` writes docs/pages."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from router.core import decisions as traces
+from router.core.rules import Outcome
+from router.records import decisions, publications
+from router.records.database import open_database
+from tests.admin.pages.journey import set_up, write_rule
+from tests.admin.pages.process import AdminProcess
+from tests.records.makers import ACME, decision
+
+FOLDER = Path(__file__).parents[3] / "docs" / "pages"
+LANGUAGES = {"en": "English", "fr": "Français"}
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 800}
+TIERS = ("GOLD", "SILVER", "BRONZE")
+
+
+async def _record_calls(folder: Path) -> None:
+    """An hour of calls, as routers would have left them."""
+    database = await open_database(f"sqlite:///{folder}/records.db")
+    try:
+        async with database.writing() as connection:
+            published = await publications.in_force(connection, ACME)
+            digest = published.digest if published else ""
+            await decisions.write(connection, [_call(number, digest) for number in range(12)])
+    finally:
+        await database.aclose()
+
+
+def _call(number: int, plan: str) -> traces.Decision:
+    tier = TIERS[number % 3]
+    known = number % 5 != 4
+    tests = [
+        traces.LineTrace(at, at == number % 3 + 1, (_test(tier, wanted),))
+        for at, wanted in enumerate(TIERS[: min(number % 3 + 1, 2)], 1)
+    ]
+    held = number % 3 + 1 if known and number % 3 < 2 else None
+    return decision(
+        f"pbx1-{1_795_000_000 + number}.{number}",
+        by=f"06{(number * 7_654_321) % 10**8:08d}",
+        parked_at=time.time() - 90.0 * number,
+        rule="Loyalty",
+        plan=plan,
+        outcome=Outcome.FOUND if known else Outcome.NOT_FOUND,
+        lookup=traces.LookupTrace("crm", "caller", "the caller's number", records=int(known)),
+        lines=tuple(tests) if known else (),
+        line_held=held,
+        value=tier if known else "",
+        asked_target=f"queue {TIERS[held - 1].lower()}" if held else "queue bronze",
+        reached_place=f"route-queue/{TIERS[held - 1].lower()}/1" if held else "route-queue/bronze/1",
+        asked_place=f"route-queue,{TIERS[held - 1].lower()},1" if held else "route-queue,bronze,1",
+        asked_why=f"line {held}" if held else "default" if known else "outcome not_found",
+        won_claim=True,
+        steps_ms={"asked": 0.4, "answered": 101.3, "decided": 101.5, "claimed": 102.1, "ended": 104.2},
+    )
+
+
+def _test(tier: str, wanted: str) -> traces.TestTrace:
+    verdict = traces.Verdict.HELD if tier == wanted else traces.Verdict.FAILED
+    return traces.TestTrace("tier", tier, "=", wanted, verdict)
+
+
+def _prepare(page: Page, link: str) -> str:
+    """A published rule with a number, a draft, a user; the rule's path."""
+    set_up(page, link)
+    write_rule(page, "Loyalty")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 live")).to_be_visible()
+    path = page.url.split("?")[0]
+    page.locator('[id="default.option"]').fill("desk")
+    page.get_by_label("Comment on this version").fill("everybody else to the desk")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 2 live")).to_be_visible()
+    write_rule(page, "Night")
+    page.get_by_role("button", name="Save the draft").last.click()
+    expect(page.get_by_text("The draft is saved.")).to_be_visible()
+    for did in ("01 42 34 50 01", "01 42 34 50 02"):
+        page.goto("/t/acme/numbers")
+        page.get_by_label("DID", exact=True).fill(did)
+        page.get_by_label("Rule", exact=True).select_option("Loyalty")
+        page.get_by_role("button", name="Save").click()
+    page.goto("/users")
+    page.get_by_label("Name").fill("anna@acme.example")
+    page.get_by_label("Password", exact=True).fill("correct horse battery")
+    page.get_by_label("Role").select_option("admin")
+    page.locator("button.primary").click()
+    page.wait_for_url("**/users")
+    return path
+
+
+def _take(page: Page, name: str, code: str, *, whole: bool = True) -> None:
+    ending = "" if code == "en" else f"-{code}"
+    page.screenshot(path=FOLDER / f"{name}{ending}.png", full_page=whole)
+    print(f"docs/pages/{name}{ending}.png")
+
+
+def _take_rule(page: Page, path: str, code: str) -> None:
+    page.goto(path)
+    page.locator('[id="trial.value"]').fill("SILVER")
+    page.locator('[id="trial.value"]').press("Tab")
+    expect(page.locator(".step-line_held")).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+    _take(page, "rule", code)
+
+
+def _take_list(page: Page, code: str) -> None:
+    page.goto("/t/acme/numbers")
+    page.locator("#text").fill("+33142345003;Loyalty;Lyon\n+33142345004;Loyalty;Nantes\n+33142345002;;")
+    page.locator("form[action$='/list'] button").click()
+    page.wait_for_selector("table")
+    _take(page, "number-list", code)
+
+
+def main() -> int:
+    chromium = shutil.which("chromium")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        AdminProcess(Path(name)) as admin,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(base_url=admin.url, locale="en-GB", viewport=WIDE)
+        page = context.new_page()
+        page.goto(admin.setup_link)
+        _take(page, "set-up", "en")
+        path = _prepare(page, admin.setup_link)
+        with ThreadPoolExecutor() as pool:  # this thread has Playwright's own loop
+            pool.submit(asyncio.run, _record_calls(Path(name))).result()
+        pages = {
+            "tenants": "/tenants",
+            "routing": "/t/acme/routing",
+            "versions": f"{path}/versions",
+            "delete": f"{path}/delete",
+            "numbers": "/t/acme/numbers",
+            "calls": "/t/acme/calls",
+            "call": "/t/acme/calls/pbx1-1795000001.1",
+            "users": "/users",
+            "audit": "/audit",
+        }
+        for code, language in LANGUAGES.items():
+            page.goto("/tenants")
+            page.get_by_role("button", name=language).click()
+            page.wait_for_load_state()
+            for name_, address in pages.items():
+                page.goto(address)
+                _take(page, name_, code)
+            _take_rule(page, path, code)
+            _take_list(page, code)
+        page.emulate_media(color_scheme="dark")
+        page.goto(path)
+        _take(page, "rule-dark", "fr", whole=False)
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)
+        page.goto("/t/acme/calls/pbx1-1795000001.1")
+        _take(page, "call-phone", "fr")
+        page.context.clear_cookies()
+        page.goto("/sign-in")
+        _take(page, "sign-in", "en")
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
