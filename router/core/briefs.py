@@ -27,18 +27,18 @@ def _chosen(decision: Decision, sentences: Mapping[str, str]) -> str:
         return sentences["undecided"]
     kind, _, rest = decision.asked_why.partition(" ")
     if kind == "line":
-        return sentences["line"].format(target=target, number=rest, tests=_tests(decision))
+        return sentences["line"].format(target=target, number=rest, tests=_tests(decision, sentences))
     because = sentences.get(f"because_{decision.outcome}", "")
     if kind == "outcome" and because:
         return sentences["outcome"].format(target=target, because=because)
     return sentences["default_because" if because else "default"].format(target=target, because=because)
 
 
-def _tests(decision: Decision) -> str:
+def _tests(decision: Decision, sentences: Mapping[str, str]) -> str:
     line = next((line for line in decision.lines if line.number == decision.line_held), None)
     if line is None:
         return ""
-    joint = " or " if line.join == "any" else " and "
+    joint = sentences["or" if line.join == "any" else "and"]
     return joint.join(_test(test) for test in _told(line))
 
 

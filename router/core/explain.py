@@ -49,9 +49,12 @@ class Explainer:
     def _step(self, key: str, after_ms: float | None = None, **values: object) -> Step:
         return Step(key, one_line(self._sentences[key].format(**values), _MOST_CHARACTERS), after_ms)
 
+    def _word(self, key: str, **values: object) -> str:
+        return self._sentences[f"word_{key}"].format(**values)
+
     def _arrival(self, decision: Decision) -> Iterator[Step]:
         time = datetime.fromtimestamp(decision.parked_at, self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-        received = decision.called_received or "nothing"
+        received = decision.called_received or self._word("nothing")
         yield self._step(
             "parked", 0.0, call=decision.call_id, server=decision.server, time=time, received=received
         )
@@ -99,7 +102,7 @@ class Explainer:
                 key = "joined"
             case _:
                 key = "asked"
-        subject = f"digits {lookup.subject}" if lookup.by == "digits" else lookup.subject
+        subject = self._word("digits", subject=lookup.subject) if lookup.by == "digits" else lookup.subject
         return self._step(key, at, integration=lookup.integration, subject=subject, age=age)
 
     def _request(self, lookup: LookupTrace) -> Iterator[Step]:
@@ -109,9 +112,9 @@ class Explainer:
         yield self._step(
             "request_before" if is_cached else "request",
             request=lookup.request,
-            attempts="1 attempt" if lookup.attempts == 1 else f"{lookup.attempts} attempts",
+            attempts=self._word("attempt" if lookup.attempts == 1 else "attempts", count=lookup.attempts),
             crm=span(lookup.crm_seconds),
-            worker=f", by worker {lookup.worker}" if lookup.worker else "",
+            worker=self._word("worker", worker=lookup.worker) if lookup.worker else "",
         )
 
     def _outcome(self, decision: Decision, at: float | None) -> Iterator[Step]:
@@ -125,14 +128,14 @@ class Explainer:
         problem = _problem_of_outcome(decision)
         name = f" “{lookup.record_name}”" if lookup and lookup.record_name else ""
         if name and records > 1:
-            name = f", namely{name}"
+            name = self._word("namely", name=name)
         yield self._step(
             key,
             at,
-            records="1 record" if records == 1 else f"{records} records",
+            records=self._word("record" if records == 1 else "records", count=records),
             name=name,
             chosen=lookup.chosen_why if lookup else "",
-            problem=problem or "no reason was given",
+            problem=problem or self._word("no_reason"),
             because=f": {problem}" if problem else "",
         )
         for name, value in lookup.fields if lookup and outcome is Outcome.FOUND else ():
@@ -147,13 +150,13 @@ class Explainer:
             yield self._step("lines_hidden", count=hidden)
 
     def _tests(self, line: LineTrace) -> str:
-        joint = f" {'or' if line.join == 'any' else 'and'} "
+        joint = self._word("or" if line.join == "any" else "and")
         return joint.join(self._test(test) for test in line.tests)
 
     def _test(self, test: TestTrace) -> str:
         if test.verdict is Verdict.NO_RECORD:
             return self._sentences["test_no_record"].format(name=test.left_name)
-        why = test.why or "their types differ"
+        why = test.why or self._word("types_differ")
         verdict = self._sentences[f"verdict_{test.verdict}"].format(why=why)
         key = "test_unary" if test.operator in OPERATORS_WITHOUT_VALUE else "test"
         return self._sentences[key].format(
@@ -190,7 +193,7 @@ class Explainer:
             yield self._step("greeting", steps["greeted"])
         yield from self._problems(decision)
         key = f"defaulted_{decision.defaulted_why}" if decision.defaulted_why else str(decision.ending)
-        place = decision.reached_place or "its default"
+        place = decision.reached_place or self._word("its_default")
         yield self._step(key, steps.get("ended"), place=place)
 
     def _problems(self, decision: Decision) -> Iterator[Step]:

@@ -70,6 +70,11 @@ def texts(decision: Decision) -> list[str]:
 
 UNLIKE = (record("a"), record("b"))
 CALL_ONLY = line("=", "gold", all=(Condition(Operator.LESS, 3, call=CallFact.HOUR),))
+EITHER = replace(
+    line("=", None),
+    operator=None,
+    any=(Condition(Operator.EQUALS, "silver"), Condition(Operator.EQUALS, "gold")),
+)
 STALE = (CacheState.STALE, 5_000.0)
 STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
     # name, decision, and sentences that tell what is particular of it
@@ -90,6 +95,17 @@ STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
             "This router (router-a) won the call.",
             "Asterisk took the call to route-queue/gold/1.",
         ),
+    ),
+    "found, and one of two tests is enough": (
+        told(
+            plan(lines=(EITHER,)),
+            parked(),
+            ON_ITS_WAY,
+            answered(found()),
+            WON,
+            TAKEN,
+        ),
+        ("Line 1 holds: status “gold” = “silver” is false or status “gold” = “gold” is true.",),
     ),
     "not found, by an old answer for digits": (
         told(

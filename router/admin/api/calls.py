@@ -1,6 +1,7 @@
 """The history of calls by the API: searched page by page, and each with its trace in sentences."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from router.core.explain import Explainer, Step
 from router.core.identities import TenantId
 from router.core.roles import Permission
 from router.core.rules import Outcome
+from router.core.sentences import ENGLISH, ENGLISH_BRIEFS
 from router.records import audit, decisions, publications, retention
 from router.records.audit import Deed
 from router.records.decisions import Entry, Place, Search
@@ -112,7 +114,7 @@ class CallsController(Controller):
         async with site.database.reading() as connection:
             await site.require_tenant(connection, TenantId(tenant))
             page = await decisions.search(connection, wanted, place_in(after), limited(limit))
-        return CallPage(calls=tuple(map(summary_of, page.entries)), next=text_of(page.next))
+        return CallPage(calls=tuple(summary_of(entry) for entry in page.entries), next=text_of(page.next))
 
     @get("/{call:str}", operation_id="readCall")
     async def read_call(
@@ -148,14 +150,16 @@ class RetentionController(Controller):
         return data
 
 
-async def parkings_of(site: Site, tenant: TenantId, call: str) -> tuple[Parking, ...]:
+async def parkings_of(
+    site: Site, tenant: TenantId, call: str, sentences: Mapping[str, str] = ENGLISH
+) -> tuple[Parking, ...]:
     """Raises NotFound."""
     async with site.database.reading() as connection:
         owner = await site.require_tenant(connection, tenant)
         found = await decisions.find_call(connection, tenant, call)
         if not found:
             raise NotFound(f"call {call}")
-        explainer = Explainer(ZoneInfo(owner.profile.zone))
+        explainer = Explainer(ZoneInfo(owner.profile.zone), sentences)
         listed = []
         for decision in found:
             published = await publications.of_digest(connection, tenant, decision.plan)
@@ -166,7 +170,7 @@ async def parkings_of(site: Site, tenant: TenantId, call: str) -> tuple[Parking,
     return tuple(listed)
 
 
-def summary_of(entry: Entry) -> CallSummary:
+def summary_of(entry: Entry, briefs: Mapping[str, str] = ENGLISH_BRIEFS) -> CallSummary:
     decision = entry.decision
     return CallSummary(
         call=decision.call_id,
@@ -177,7 +181,7 @@ def summary_of(entry: Entry) -> CallSummary:
         outcome=decision.outcome.value if decision.outcome else "",
         destination=decision.asked_target or decision.reached_place,
         ending=decision.ending.value,
-        told=brief(decision),
+        told=brief(decision, briefs),
     )
 
 

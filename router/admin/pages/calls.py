@@ -41,7 +41,7 @@ class CallPages(Controller):
             places = await decisions.words(connection, TenantId(tenant), "destination")
         return visit.answer(
             "calls.html",
-            calls=[summary_of(entry) for entry in page.entries],
+            calls=[summary_of(entry, visit.reader.language.briefs) for entry in page.entries],
             query=query,
             is_searched=any(query[name] for name in (*TEXTS, "outcome", "since", "until", "after")),
             following=_following(query, page),
@@ -56,7 +56,7 @@ class CallPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, call: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        parkings = await parkings_of(site, TenantId(tenant), call)
+        parkings = await parkings_of(site, TenantId(tenant), call, visit.reader.language.sentences)
         return await _call(site, visit, TenantId(tenant), call, parkings)
 
 

@@ -13,6 +13,11 @@ from babel.dates import format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from router.core.sentences import ENGLISH as ENGLISH_SENTENCES
+from router.core.sentences import ENGLISH_BRIEFS
+from router.core.sentences_french import FRENCH as FRENCH_SENTENCES
+from router.core.sentences_french import FRENCH_BRIEFS
+
 ENGLISH, FRENCH = "en", "fr"
 LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
 
@@ -33,6 +38,15 @@ class Language:
         """`{count}` in the text stands for the number. French takes the singular for none, too."""
         is_one = count == 1 or (count == 0 and self.code == FRENCH)
         return self.text(one if is_one else many, count=self.number(count))
+
+    @property
+    def sentences(self) -> Mapping[str, str]:
+        """Those of a trace."""
+        return FRENCH_SENTENCES if self.code == FRENCH else ENGLISH_SENTENCES
+
+    @property
+    def briefs(self) -> Mapping[str, str]:
+        return FRENCH_BRIEFS if self.code == FRENCH else ENGLISH_BRIEFS
 
     def labels(self, told: Mapping[Any, str]) -> list[tuple[str, str]]:
         """Options of a choice; the keys are enums or texts."""

@@ -43,7 +43,7 @@ async def tried(site: Site, visit: Visit, tenant: TenantId, row: RuleRow | None)
     answering = site.store if visit.fields.get("trial.answer") == ASK else _pretended(visit)
     parked = _call(plan, read.rule, visit)
     decision, source = await rehearsed(parked, plan, limits_of(site.settings), clock_from(epoch), answering)
-    steps = Explainer(plan.zone).explain(decision)
+    steps = Explainer(plan.zone, language.sentences).explain(decision)
     return visit.answer("trial.html", problem="", steps=steps, target=decision.asked_target, source=source)
 
 
