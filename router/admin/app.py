@@ -10,11 +10,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from router.admin.api.audit import AuditController, TenantAuditController
 from router.admin.api.calls import CallsController, RetentionController
+from router.admin.api.integrations import IntegrationsController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
 from router.admin.api.rules import RuleOrderController, RulesController
 from router.admin.api.tenants import TenantsController
+from router.admin.api.tokens import TokensController
+from router.admin.api.users import UsersController
 from router.admin.authentication import Authenticate, authentication_middleware
 from router.admin.identity import Identity
 from router.admin.site import Site
@@ -51,6 +55,11 @@ def build_app(
             EntriesController,
             CallsController,
             RetentionController,
+            IntegrationsController,
+            UsersController,
+            TokensController,
+            AuditController,
+            TenantAuditController,
         ],
         middleware=[authentication_middleware(authenticate)],
         security=[{"token": []}],

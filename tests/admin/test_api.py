@@ -216,7 +216,12 @@ async def test_every_route_of_another_tenant_is_not_found(api: Api, who: str) ->
         path = route.path_format.removeprefix("/api/v1")
         if "{tenant}" not in path:
             continue
-        for name, value in {"tenant": "acme", "rule": str(await rule_id(api)), "number": "1"}.items():
+        for name, value in {
+            "tenant": "acme",
+            "rule": str(await rule_id(api)),
+            "number": "1",
+            "integration": "crm",
+        }.items():
             path = path.replace(f"{{{name}}}", value)
         for method in sorted(getattr(route, "methods", set()) - {"OPTIONS", "HEAD"}):
             answer = await api.ask(method, path, body_for(method, path), who=who)
@@ -239,6 +244,8 @@ def body_for(method: str, path: str) -> object:
         "/rules": SALES,
         "/rules/1": SALES,
     }
+    if "/integrations" in path:
+        return {"name": "crm"}
     if "/ivr-entries/" in path:
         return {"rule": "Sales"}
     return next(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import JSONBody
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from router.admin.api.moments import moment
 from router.admin.api.problems import Place, places_of
 from router.admin.api.revisions import IfMatch, revision_in, tag_of
+from router.admin.api.write_only import require_no_new_reference
 from router.admin.handed import NumberInPath, TextInPath, TheSite, Who
 from router.admin.site import Site
 from router.core.differences import differences
@@ -95,6 +97,7 @@ class RulesController(Controller):
     ) -> Response[RuleDetails]:
         """A draft; it decides nothing until it is published."""
         identity.require(Permission.EDIT, TenantId(tenant))
+        require_no_new_reference(identity, msgspec.to_builtins(data), None)
         id_ = await site.configuration.create_rule(TenantId(tenant), data, identity.actor)
         return await _answered(site, TenantId(tenant), id_)
 
@@ -119,6 +122,9 @@ class RulesController(Controller):
         """Replace the draft."""
         identity.require(Permission.EDIT, TenantId(tenant))
         revision = revision_in(if_match)
+        async with site.database.reading() as connection:
+            row = await rules.one(connection, TenantId(tenant), rule)
+        require_no_new_reference(identity, msgspec.to_builtins(data), msgspec.to_builtins(row.draft))
         await site.configuration.change_rule(TenantId(tenant), rule, data, revision, identity.actor)
         return await _answered(site, TenantId(tenant), rule)
 

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 from router.core import decisions as traces
 from router.core.rules import Outcome
@@ -20,8 +20,8 @@ from tests.records.makers import ACME, decision
 
 FOLDER = Path(__file__).parents[3] / "docs" / "pages"
 LANGUAGES = {"en": "English", "fr": "Français"}
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 800}
 TIERS = ("GOLD", "SILVER", "BRONZE")
 
 
