@@ -36,6 +36,8 @@ class Setting(Struct, frozen=True):
     default: Any = None
     label: str = ""
     help: str = ""
+    label_fr: str = ""
+    help_fr: str = ""
 
 
 class Manifest(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from router.core.call_logs import CallEnd
 from router.core.destinations import DestinationKind
 from router.core.roles import Role
 from router.core.rules import CallFact, FieldType, Location, Operator, Outcome, SeveralPolicy
@@ -65,6 +66,12 @@ SEVERAL: Mapping[SeveralPolicy, str] = {
     SeveralPolicy.FIRST: "Take the first",
     SeveralPolicy.OUTCOME: "Take none",
 }
+CALL_ENDS: Mapping[CallEnd, str] = {
+    CallEnd.ANSWERED: "answered",
+    CallEnd.MISSED: "missed",
+    CallEnd.ABANDONED: "abandoned by the caller",
+    CallEnd.VOICEMAIL: "ended at voicemail",
+}
 ROLES: Mapping[Role, str] = {
     Role.PROVIDER: "Provider",
     Role.ADMIN: "Administrator",
@@ -75,7 +82,7 @@ ALL: tuple[str, ...] = (
     FOUND,
     *(
         label
-        for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, ROLES)
+        for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, CALL_ENDS, ROLES)
         for label in labels.values()
     ),
 )

@@ -29,6 +29,10 @@ class Language:
         self.code = code if code in LANGUAGES else ENGLISH
         self._texts = _catalogue(self.code)
 
+    @property
+    def is_french(self) -> bool:
+        return self.code == FRENCH
+
     def text(self, english: str, **values: object) -> str:
         """The text in this language, with its `{places}` filled in."""
         told = self._texts.get(english, english)

@@ -95,6 +95,7 @@ def _menu(reader: Reader) -> Sequence[Item]:
     language = reader.language
     items: list[tuple[str, str]] = []
     if reader.tenant is not None:
+        items.append((f"/t/{reader.tenant}/integration", language.text("Integration")))
         items.append((f"/t/{reader.tenant}/routing", language.text("Routing")))
         items.append((f"/t/{reader.tenant}/numbers", language.text("Numbers")))
         items.append((f"/t/{reader.tenant}/calls", language.text("Calls")))

@@ -16,6 +16,7 @@ from router.admin.authenticator import Authenticator
 from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
+from router.admin.pages.integrations import IntegrationPages
 from router.admin.pages.numbers import NumberPages
 from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, stranger
 from router.admin.pages.rendering import Pages
@@ -27,7 +28,16 @@ from router.admin.pages.users import UserPages
 log = structlog.get_logger(__name__)
 
 
-PAGES = (SessionPages, TenantPages, RoutingPages, NumberPages, CallPages, UserPages, AuditPages)
+PAGES = (
+    SessionPages,
+    TenantPages,
+    IntegrationPages,
+    RoutingPages,
+    NumberPages,
+    CallPages,
+    UserPages,
+    AuditPages,
+)
 
 
 def page_routers(authenticator: Authenticator) -> list[Router]:
@@ -44,15 +54,7 @@ def page_routers(authenticator: Authenticator) -> list[Router]:
 
     pages = Router(
         path="/",
-        route_handlers=[
-            SessionPages,
-            TenantPages,
-            RoutingPages,
-            NumberPages,
-            CallPages,
-            UserPages,
-            AuditPages,
-        ],
+        route_handlers=[*PAGES],
         dependencies={
             "front": Provide(provide_front, sync_to_thread=False),
             "visit": Provide(provide_visit),

@@ -47,8 +47,14 @@ class Browser:
 
     def fields(self) -> dict[str, str]:
         """Those of the rule form on the page read last."""
-        inputs = re.findall(r'<input[^>]*? name="([^"]+)"[^>]*? value="([^"]*)"', self.page)
-        fields = {name: unescape(value) for name, value in inputs}
+        fields = {}
+        for tag in re.findall(r"<input[^>]*>", self.page):
+            found = re.search(r' name="([^"]+)".* value="([^"]*)"', tag)
+            is_sent = "checkbox" not in tag or tag.endswith(" checked>")
+            if found and is_sent:
+                fields[found[1]] = unescape(found[2])
+        for name, typed in re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)<', self.page):
+            fields[name] = unescape(typed)
         selects = re.findall(r'<select[^>]*? name="([^"]+)"[^>]*>(.*?)</select>', self.page, re.DOTALL)
         for name, body in selects:
             chosen = re.search(r'value="([^"]*)" selected', body)

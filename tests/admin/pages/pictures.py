@@ -73,6 +73,13 @@ def _test(tier: str, wanted: str) -> traces.TestTrace:
 def _prepare(page: Page, link: str) -> str:
     """A published rule with a number, a draft, a user; the rule's path."""
     set_up(page, link)
+    page.goto("/t/acme/integration/new/zendesk")
+    page.locator("#name").fill("crm")
+    page.locator('[id="settings.url"]').fill("https://acme.zendesk.com")
+    page.locator('[id="settings.username"]').fill("anna@acme.example")
+    page.locator('[id="settings.token"]').fill("not shown")
+    page.locator("button.primary").click()
+    page.wait_for_url("**/integration/crm**")
     write_rule(page, "Loyalty")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Version 1 live")).to_be_visible()
@@ -142,6 +149,9 @@ def main() -> int:
             "routing": "/t/acme/routing",
             "versions": f"{path}/versions",
             "delete": f"{path}/delete",
+            "integration": "/t/acme/integration/crm",
+            "integrations": "/t/acme/integration",
+            "integration-new": "/t/acme/integration/new/salesforce",
             "numbers": "/t/acme/numbers",
             "calls": "/t/acme/calls",
             "call": "/t/acme/calls/pbx1-1795000001.1",

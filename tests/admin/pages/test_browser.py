@@ -156,6 +156,8 @@ PAGES = (
     "RULE",
     "RULE/versions",
     "RULE/delete",
+    "/t/acme/integration",
+    "/t/acme/integration/new/salesforce",
     "/t/acme/numbers",
     "/t/acme/calls",
     "/users",

@@ -1,0 +1,219 @@
+"""Integration: the tenant's CRMs with their state, the form of each, its test, and trying a number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.response import Redirect
+
+from router.admin.api.problems import ApiError
+from router.admin.api.write_only import require_no_new_reference, sealed, shown
+from router.admin.handed import TextInPath, TheSite
+from router.admin.pages import labels
+from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.pages.integration_form import field_at, fields_of, integration_of
+from router.admin.site import Site
+from router.core.call_logs import DEFAULT_SUBJECT
+from router.core.errands import AnyErrand, CheckConnection, TellSignIn, TryLookup
+from router.core.identities import IntegrationName, TenantId
+from router.core.manifests import Manifest
+from router.core.roles import Permission
+from router.core.tenants import Integration
+from router.records import integrations
+from router.records.configuration import FILES, Invalid
+from router.records.errors import Conflict, NotFound, StillUsed
+from router.records.integrations import IntegrationRow
+from router.settings.sealed import Sealer
+
+STATE_SECONDS = 4.0
+TEST_SECONDS = 25.0
+
+
+class IntegrationPages(Controller):
+    path = "/t/{tenant:str}/integration"
+    include_in_schema = False
+
+    @get()
+    async def list_page(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        async with site.database.reading() as connection:
+            owner = await site.require_tenant(connection, TenantId(tenant))
+            rows = await integrations.every(connection, TenantId(tenant))
+        return visit.answer(
+            "integrations.html",
+            rows=rows,
+            manifests=site.manifests,
+            offered=sorted(site.manifests.values(), key=lambda one: one.label.casefold()),
+            is_by_files=owner.managed_by == FILES,
+        )
+
+    @get("/new/{connector:str}")
+    async def new_page(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.CONNECT, TenantId(tenant))
+        manifest = _manifest(site, connector)
+        blank = Integration(name=IntegrationName(connector), connector=connector)
+        return await _form(site, visit, TenantId(tenant), manifest, fields_of(blank, manifest), None)
+
+    @post("/new/{connector:str}", status_code=200)
+    async def create(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.CONNECT, TenantId(tenant))
+        return await _saved(site, visit, TenantId(tenant), _manifest(site, connector), None)
+
+    @get("/{integration:str}")
+    async def integration_page(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        row = await _row(site, tenant, integration)
+        manifest = _manifest(site, row.document.connector)
+        fields = fields_of(shown(row.document, manifest).document, manifest)
+        return await _form(site, visit, TenantId(tenant), manifest, fields, row)
+
+    @post("/{integration:str}", status_code=200)
+    async def change(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.CONNECT, TenantId(tenant))
+        row = await _row(site, tenant, integration)
+        return await _saved(site, visit, TenantId(tenant), _manifest(site, row.document.connector), row)
+
+    @post("/{integration:str}/delete", status_code=200)
+    async def delete(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.CONNECT, TenantId(tenant))
+        row = await _row(site, tenant, integration)
+        try:
+            publication = await site.configuration.remove_integration(
+                TenantId(tenant), integration, visit.identity.actor
+            )
+        except StillUsed as error:
+            manifest = _manifest(site, row.document.connector)
+            fields = fields_of(shown(row.document, manifest).document, manifest)
+            return await _form(
+                site,
+                visit,
+                TenantId(tenant),
+                manifest,
+                fields,
+                row,
+                {"": f"{error}: {', '.join(error.users)}"},
+            )
+        await site.publisher.hand_over(publication)
+        return Redirect(f"/t/{tenant}/integration", status_code=303)
+
+    @get("/{integration:str}/state")
+    async def state(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        await _row(site, tenant, integration)
+        errand = TellSignIn(tenant=TenantId(tenant), integration=IntegrationName(integration))
+        reply = await site.store.errands.run(errand, STATE_SECONDS)
+        return visit.answer("integration-state.html", reply=reply)
+
+    @post("/{integration:str}/test", status_code=200)
+    async def test(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        """Step by step, with what to change where one fails."""
+        errand = CheckConnection(tenant=TenantId(tenant), integration=IntegrationName(integration))
+        return await _asked(site, visit, tenant, integration, errand)
+
+    @post("/{integration:str}/try", status_code=200)
+    async def try_number(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        """The spellings tried, the records found, milliseconds and requests."""
+        fields = tuple(one.strip() for one in visit.fields["field"].split(",") if one.strip())
+        errand = TryLookup(
+            tenant=TenantId(tenant),
+            integration=IntegrationName(integration),
+            number=visit.fields["number"].strip()[:40],
+            fields=fields[:20],
+        )
+        return await _asked(site, visit, tenant, integration, errand)
+
+
+async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand: AnyErrand) -> Response[Any]:
+    visit.identity.require(Permission.TRY, TenantId(tenant))
+    await _row(site, tenant, integration)
+    reply = await site.store.errands.run(errand, TEST_SECONDS)
+    return visit.answer("integration-reply.html", reply=reply)
+
+
+async def _row(site: Site, tenant: str, integration: str) -> IntegrationRow:
+    async with site.database.reading() as connection:
+        return await integrations.one(connection, TenantId(tenant), integration)
+
+
+def _manifest(site: Site, connector: str) -> Manifest:
+    if connector not in site.manifests:
+        raise NotFound(f"connector {connector}")
+    return site.manifests[connector]
+
+
+async def _saved(
+    site: Site, visit: Visit, tenant: TenantId, manifest: Manifest, row: IntegrationRow | None
+) -> Response[Any]:
+    former = row.document if row else None
+    fields = visit.fields
+    try:
+        sent = integration_of(fields, manifest.slug, manifest, former)
+        require_no_new_reference(visit.identity, sent.settings, former.settings if former else {})
+        old = Sealer(site.vault, tenant, former.name if former else sent.name)
+        document = sealed(sent, former, manifest, Sealer(site.vault, tenant, sent.name), old)
+        if row is None:
+            publication = await site.configuration.create_integration(tenant, document, visit.identity.actor)
+        else:
+            publication = await site.configuration.change_integration(
+                tenant, row.document.name, document, row.revision, visit.identity.actor
+            )
+    except Invalid as error:
+        wrong = {field_at(one.path[2:]): f"{one.what}. {one.mend}" for one in error.problems}
+        return await _form(site, visit, tenant, manifest, fields, row, wrong)
+    except msgspec.ValidationError as error:
+        return await _form(site, visit, tenant, manifest, fields, row, {"": f"{error}."})
+    except (Conflict, ApiError) as error:
+        return await _form(site, visit, tenant, manifest, fields, row, {"": f"{error}."})
+    await site.publisher.hand_over(publication)
+    return Redirect(f"/t/{tenant}/integration/{sent.name}?done=saved", status_code=303)
+
+
+async def _form(
+    site: Site,
+    visit: Visit,
+    tenant: TenantId,
+    manifest: Manifest,
+    fields: Mapping[str, str],
+    row: IntegrationRow | None,
+    wrong: Mapping[str, str] | None = None,
+) -> Response[Any]:
+    async with site.database.reading() as connection:
+        owner = await site.require_tenant(connection, tenant)
+    is_french = visit.reader.language.is_french
+    return visit.answer(
+        "integration.html",
+        422 if wrong else 200,
+        manifest=manifest,
+        row=row,
+        fields=Blank(fields),
+        wrong=Blank(wrong or {}),
+        set_=shown(row.document, manifest).secrets if row else (),
+        texts={one.name: _told(one, is_french=is_french) for one in manifest.settings},
+        call_ends=labels.CALL_ENDS,
+        default_subject=DEFAULT_SUBJECT,
+        done=visit.query.get("done", ""),
+        is_by_files=owner.managed_by == FILES,
+    )
+
+
+def _told(setting: Any, *, is_french: bool) -> tuple[str, str]:
+    """The label and the help, in French where there is French."""
+    label = (setting.label_fr if is_french else "") or setting.label or setting.name
+    return label, (setting.help_fr if is_french else "") or setting.help
