@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from router.cli.errors import WrongUsage
+from router.cli.errors import OutOfReach, WrongUsage
 from router.core.identities import TenantId
 from router.core.manifests import Manifest
 from router.core.problems import pick_one
@@ -59,7 +59,19 @@ def read_manifests(folder: Path) -> tuple[dict[str, Manifest] | None, list[FileP
 
 
 def read_tenant(folder: Path, name: str) -> Tenant:
-    """One tenant's file alone. Raises WrongUsage with what is wrong with it, or with the names there are."""
+    """One tenant, from where routers take it: its file alone, or the records.
+
+    Raises WrongUsage with what is wrong with it, or with the names there are; OutOfReach.
+    """
+    settings = read_settings(folder)
+    if settings.tenants.source == "records":
+        from router.cli.tenants_in_force import tenant_in_force
+
+        return tenant_in_force(settings.records.url, name)
+    return _read_file(folder, name)
+
+
+def _read_file(folder: Path, name: str) -> Tenant:
     tenants = require_folder(folder) / "tenants"
     path = tenants / f"{name}.toml"
     try:
@@ -82,8 +94,8 @@ def local_zone() -> tzinfo:
 
 
 def zone_of(folder: Path, tenant: TenantId) -> tzinfo:
-    """The tenant's time zone; this host's where the tenant is unknown, or its file cannot be read."""
+    """The tenant's time zone; this host's where the tenant is unknown, or cannot be read."""
     try:
         return ZoneInfo(read_tenant(folder, tenant).zone)
-    except WrongUsage:
+    except (WrongUsage, OutOfReach):
         return local_zone()

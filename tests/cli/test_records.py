@@ -1,5 +1,6 @@
 """`crmroute plan`, `apply` and `export` on files, records and a store of their own."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,55 @@ def test_whatever_stands_in_a_tenant_survives_its_file(
     tenant = msgspec.convert(data, type=Tenant)
 
     assert parsed(tenant_text(tenant)) == tenant
+
+
+@pytest.fixture
+def in_force(run: Callable[..., Ran], records: Path) -> Callable[..., Ran]:
+    """Tenants come from the records, and their files are gone."""
+    run("apply")
+    (records / "tenants" / "acme.toml").unlink()
+    local = records / "local.toml"
+    local.write_text(local.read_text() + '[tenants]\nsource = "records"\n')
+    return run
+
+
+def test_route_takes_the_tenant_in_force(in_force: Callable[..., Ran]) -> None:
+    ran = in_force(
+        "route",
+        "--tenant",
+        "acme",
+        "--to",
+        "+33140000001",
+        "--from",
+        "0612345678",
+        "--value",
+        "gold",
+        "--json",
+    )
+
+    assert ran.code == 0, ran
+    assert ran.json["destination"] == "queue gold"
+
+
+def test_crm_list_takes_the_tenant_in_force(in_force: Callable[..., Ran]) -> None:
+    assert in_force("crm", "list", "--tenant", "acme").code == 0
+
+
+def test_a_tenant_that_is_not_in_the_records_is_told_with_those_that_are(
+    in_force: Callable[..., Ran],
+) -> None:
+    ran = in_force("route", "--tenant", "acne", "--to", "+33140000001", "--from", "0612345678")
+
+    assert ran.code == 2
+    assert "there is no tenant acne in the records" in ran.err
+    assert "Did you mean `acme`?" in ran.err
+
+
+def test_records_out_of_reach_are_told(in_force: Callable[..., Ran], records: Path) -> None:
+    local = records / "local.toml"
+    text = local.read_text()
+    local.write_text(re.sub(r'url = "sqlite[^"]*"', 'url = "postgresql://127.0.0.1:1/none"', text))
+
+    ran = in_force("route", "--tenant", "acme", "--to", "+33140000001", "--from", "0612345678")
+
+    assert ran.code == 3
