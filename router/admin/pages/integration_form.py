@@ -74,8 +74,8 @@ def _put(settings: dict[str, Any], setting: Setting, fields: Mapping[str, str]) 
                 settings[setting.name] = table
         case SettingType.LIST:
             listed = [one.strip() for one in typed.replace("\n", ",").split(",") if one.strip()]
-            if listed:
-                settings[setting.name] = listed
+            if listed or setting.default:
+                settings[setting.name] = [_item(one, setting) for one in listed]
         case SettingType.NUMBER | SettingType.WHOLE:
             if typed:
                 settings[setting.name] = _number(typed, setting.type)
@@ -89,6 +89,14 @@ def _number(typed: str, kind: SettingType) -> Any:
     with suppress(ValueError):
         return int(typed) if kind is SettingType.WHOLE else float(typed.replace(",", "."))
     return typed
+
+
+def _item(typed: str, setting: Setting) -> Any:
+    """A list whose default has numbers is one of numbers."""
+    is_numeric = isinstance(setting.default, list | tuple) and any(
+        isinstance(one, int) for one in setting.default
+    )
+    return _number(typed, SettingType.WHOLE) if is_numeric else typed
 
 
 def _rows(typed: str) -> list[tuple[str, str | None]]:

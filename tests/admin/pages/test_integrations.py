@@ -58,6 +58,19 @@ def test_an_integration_that_is_saved_unchanged_is_unchanged(slug: str) -> None:
     assert again == first
 
 
+def test_a_list_of_numbers_is_one_of_numbers() -> None:
+    manifest = MANIFESTS["custom"]
+    fields = {
+        "name": "mine",
+        "settings.url": "https://crm.example",
+        "settings.not_found_statuses": "404, 410",
+    }
+
+    assert integration_of(fields, "custom", manifest, None).settings["not_found_statuses"] == [404, 410]
+    fields["settings.not_found_statuses"] = ""
+    assert integration_of(fields, "custom", manifest, None).settings["not_found_statuses"] == []
+
+
 @pytest.mark.parametrize("slug", sorted(MANIFESTS))
 async def test_every_connector_has_a_form(browser: Browser, slug: str) -> None:
     page = await browser.get(f"{PATH}/new/{slug}")
