@@ -9,17 +9,19 @@ overwritten unseen, for who has a revision in hand shows it.
 A tenant that files manage is changed by `apply` only, until somebody hands it to the page.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.differences import Difference, differences
 from router.core.identities import RuleName, TenantId
-from router.core.problems import Problem
+from router.core.problems import Problem, error
 from router.core.rules import Rule
 from router.core.tenants import Integration, IvrEntry, Number, Tenant
 from router.records import audit, integrations, numbers, publications, rules, tenants
@@ -29,6 +31,7 @@ from router.records.errors import Conflict, NotFound
 from router.records.publications import Publication
 
 Check = Callable[[Tenant], Sequence[Problem]]
+TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 PAGE, FILES = "page", "files"
 
 
@@ -80,6 +83,9 @@ class Configuration:
 
     async def create_tenant(self, tenant: Tenant, actor: Actor) -> Publication | None:
         """Its profile, without rules yet. Raises Conflict, Invalid."""
+        if TENANT_ID.fullmatch(tenant.id) is None:
+            what = "a tenant's short name has small letters, digits and hyphens, 40 at the most"
+            raise Invalid([error(("id",), what, "It begins with a letter or a digit.")])
         profile = tenants.profile_of(tenant)
         async with self.database.writing() as connection:
             await tenants.create(connection, profile, PAGE, actor.who, self._clock())
@@ -360,13 +366,24 @@ class Configuration:
         await change.note("publish", "rule", document.name, row.live, {"version": number, "comment": comment})
 
     async def _put_in_force(self, change: Change, comment: str) -> None:
-        document, _ = await publications.assemble(change.connection, change.tenant)
+        try:
+            document, _ = await publications.assemble(change.connection, change.tenant)
+        except msgspec.ValidationError as mistake:
+            raise Invalid([_problem_of(mistake)]) from mistake
         wrong = [problem for problem in self._check(document) if problem.level == "error"]
         if wrong:
             raise Invalid(wrong)
         change.publication = await publications.publish(
             change.connection, change.tenant, change.actor, comment, change.at
         )
+
+
+def _problem_of(mistake: msgspec.ValidationError) -> Problem:
+    """What has not its shape, such as a name with a slash: whoever reads the plan would refuse it."""
+    what, _, place = str(mistake).partition(" - at `$")
+    parts = re.findall(r"[^.\[\]`]+", place)
+    path = tuple(int(part) if part.isdigit() else part for part in parts)
+    return error(path, what[:1].lower() + what[1:], "The documentation tells what it may be.")
 
 
 def draft_of(tenant: Tenant, rule: Rule, former: RuleName | None = None) -> Tenant:
