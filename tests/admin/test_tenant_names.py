@@ -1,4 +1,4 @@
-"""A tenant's short name is part of addresses, keys and templates: nothing else than letters, digits, hyphens."""
+"""A tenant's short name is part of addresses, keys and templates: letters, digits and hyphens alone."""
 
 import pytest
 
