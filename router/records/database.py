@@ -23,6 +23,8 @@ from router.records.migrations import upgrade
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 BUSY_SECONDS = 10.0
 """How long a writer waits for another process's transaction on SQLite."""
+CONNECT_SECONDS = 5
+"""How long PostgreSQL may take to answer a connection; `?connect_timeout=` in the address says otherwise."""
 POOL = 10
 
 
@@ -82,6 +84,8 @@ def _engine(url: str) -> AsyncEngine:
         known = " or ".join(f"{name}://" for name in DRIVERS)
         raise RecordsMisconfigured(f"records.url begins with {parsed.drivername}://; it must be {known}")
     options: dict[str, Any] = {"pool_size": POOL, "max_overflow": POOL, "pool_pre_ping": True}
+    if "connect_timeout" not in parsed.query:
+        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     if driver.startswith("sqlite"):
         path = Path(parsed.database or "").expanduser()
         if not parsed.database or not _has_folder(path):

@@ -1,6 +1,7 @@
 """The database itself: its schema from nothing and from every step, what it refuses, what an error tells."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,12 @@ async def test_an_address_that_cannot_work(address: str, told: str) -> None:
 async def test_a_server_that_is_away() -> None:
     with pytest.raises(RecordsUnavailable):
         await open_database("postgresql://crmroute@/x?host=/nonexistent-folder")
+
+
+@pytest.mark.timeout(60)
+async def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(RecordsUnavailable):
+        await open_database(f"postgresql://crmroute@127.0.0.1:{silent.getsockname()[1]}/x")
 
 
 async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
