@@ -39,6 +39,7 @@ class Authenticator:
             tenant=session.user.tenant,
             origin=origin_of(connection),
             user=session.user.id,
+            maker=session.user.id,
         )
 
     @staticmethod
@@ -60,7 +61,9 @@ class Authenticator:
         if token is None:
             return None
         who = f"token {token.name} of {token.made_by}"
-        return Identity(who=who, role=token.role, tenant=token.tenant, origin=origin_of(connection))
+        return Identity(
+            who=who, role=token.role, tenant=token.tenant, origin=origin_of(connection), maker=token.maker
+        )
 
 
 def origin_of(connection: Connection) -> str:

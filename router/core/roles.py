@@ -70,6 +70,11 @@ def reaches(own: TenantId | None, tenant: TenantId | None) -> bool:
     return own is None or own == tenant
 
 
+def lower_of(one: Role, other: Role) -> Role:
+    """The one that allows less."""
+    return one if is_at_most(one, other) else other
+
+
 def is_at_most(role: Role, ceiling: Role) -> bool:
     """Whether a role allows nothing that the other does not: a token is never above its maker."""
     return ALLOWED[role] <= ALLOWED[ceiling]

@@ -50,10 +50,20 @@ async def see(connection: AsyncConnection, digest: str, now: float) -> None:
     await connection.execute(sessions.update().where(sessions.c.digest == digest).values(seen_at=now))
 
 
-async def end(connection: AsyncConnection, key: str) -> None:
-    await connection.execute(sessions.delete().where(sessions.c.digest == digest_of_key(key)))
+async def end(connection: AsyncConnection, user: int, digest: str) -> bool:
+    """Whether the user had it open."""
+    where = (sessions.c.user == user, sessions.c.digest == digest)
+    return (await connection.execute(sessions.delete().where(*where))).rowcount == 1
 
 
-async def of_user(connection: AsyncConnection, user: int) -> list[SessionRow]:
-    query = sa.select(sessions).where(sessions.c.user == user).order_by(sessions.c.seen_at.desc())
+async def end_all(connection: AsyncConnection, user: int, but: str = "") -> None:
+    """All of a user's; `but` is the digest of the one that goes on."""
+    where = (sessions.c.user == user, sessions.c.digest != but)
+    await connection.execute(sessions.delete().where(*where))
+
+
+async def of_user(connection: AsyncConnection, user: int, now: float) -> list[SessionRow]:
+    """Those that are open, the last used first."""
+    is_open = (sessions.c.ends_at > now, sessions.c.seen_at > now - IDLE_SECONDS)
+    query = sa.select(sessions).where(sessions.c.user == user, *is_open).order_by(sessions.c.seen_at.desc())
     return [SessionRow(**row._asdict()) for row in await connection.execute(query)]

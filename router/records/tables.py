@@ -139,6 +139,7 @@ users = sa.Table(
     metadata,
     sa.Column("id", Serial, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
+    sa.Column("folded", sa.String(620), nullable=False, server_default=""),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("tenant", sa.String(40), sa.ForeignKey("tenants.id", ondelete="CASCADE")),
     sa.Column("password", sa.Text, nullable=False, server_default=""),
@@ -152,7 +153,12 @@ users = sa.Table(
     sa.CheckConstraint("role IN ('provider', 'admin', 'editor', 'viewer')", name="role"),
     sa.CheckConstraint("(role = 'provider') = (tenant IS NULL)", name="place"),
 )
-"""`password` is argon2's text; `totp` the second factor's sealed secret, `totp_step` the last step used."""
+"""`password` is argon2's text; `totp` the second factor's sealed secret, `totp_step` the last step used.
+
+`folded` is the name by which a user is found, whatever its case (`router.records.users.folded`): databases
+fold letters beyond ASCII each in their own way, or not at all.
+"""
+sa.Index(None, users.c.folded, unique=True)
 
 sessions = sa.Table(
     "sessions",
@@ -178,8 +184,11 @@ tokens = sa.Table(
     sa.Column("made_at", sa.Double, nullable=False),
     sa.Column("ends_at", sa.Double, nullable=False),
     sa.Column("used_at", sa.Double),
+    sa.Column("maker", Serial, sa.ForeignKey("users.id", ondelete="CASCADE")),
     sa.CheckConstraint("role IN ('provider', 'admin', 'editor', 'viewer')", name="role"),
 )
+"""`maker` is the user whose rights bound it, and with whom it goes; none for the command line's."""
+sa.Index(None, tokens.c.maker)
 
 audit = sa.Table(
     "audit",
@@ -234,7 +243,7 @@ attempts = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("last_at", sa.Double, nullable=False),
 )
-"""Sign-ins that failed in a row, by user name (`user:…`) and by address (`from:…`)."""
+"""Sign-ins that failed in a row, by user name (`user:` and its digest) and by address (`from:…`)."""
 
 recovery_codes = sa.Table(
     "recovery_codes",

@@ -1,4 +1,9 @@
-"""Users, their roles and sessions."""
+"""Users and their roles.
+
+A name is found however it is written: in any case, composed or not (`folded`).
+"""
+
+import unicodedata
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -6,8 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.identities import TenantId
 from router.core.roles import Role
+from router.records.dialects import insert
 from router.records.errors import Conflict, NotFound
-from router.records.tables import sessions, users
+from router.records.tables import users
+
+LONGEST_NAME, LONGEST_FOLDED = 200, 600
+LANGUAGES = frozenset({"", "en", "fr"})
+"""Of the pages; empty for the browser's."""
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -29,7 +39,20 @@ class Kept(Struct, frozen=True):
     user: User
     password: str
     totp: bytes | None
-    totp_step: int
+    oidc_subject: str | None
+
+
+def folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def problem_of_name(name: str) -> str:
+    """What is wrong with a new user's name; empty when nothing is."""
+    if not name or name != name.strip() or not name.isprintable():
+        return "a user's name has signs that show, and no space around them"
+    if len(name) > LONGEST_NAME or len(folded(name)) > LONGEST_FOLDED:
+        return f"a user's name has at most {LONGEST_NAME} characters"
+    return ""
 
 
 async def every(connection: AsyncConnection, tenant: TenantId | None) -> list[User]:
@@ -42,21 +65,37 @@ async def every(connection: AsyncConnection, tenant: TenantId | None) -> list[Us
 
 async def one(connection: AsyncConnection, id_: int) -> User:
     """Raises NotFound."""
-    return (await kept(connection, id_)).user
-
-
-async def kept(connection: AsyncConnection, id_: int) -> Kept:
-    """Raises NotFound."""
     row = (await connection.execute(sa.select(users).where(users.c.id == id_))).first()
     if row is None:
         raise NotFound("such user")
-    return _kept(row)
+    return _user(row)
+
+
+async def locked(connection: AsyncConnection, id_: int) -> Kept | None:
+    """As the user is, and stays until the transaction's end; None for one who is gone."""
+    query = sa.select(users).where(users.c.id == id_).with_for_update()
+    row = (await connection.execute(query)).first()
+    return _kept(row) if row else None
+
+
+async def to_change(connection: AsyncConnection, id_: int) -> User:
+    """The same. Raises NotFound."""
+    found = await locked(connection, id_)
+    if found is None:
+        raise NotFound("such user")
+    return found.user
 
 
 async def named(connection: AsyncConnection, name: str) -> Kept | None:
-    """Names are compared without regard to case."""
-    query = sa.select(users).where(sa.func.lower(users.c.name) == name.lower())
-    row = (await connection.execute(query)).first()
+    if not name.isprintable():  # nobody is called that, and PostgreSQL takes no NUL
+        return None
+    row = (await connection.execute(sa.select(users).where(users.c.folded == folded(name)))).first()
+    return _kept(row) if row else None
+
+
+async def linked(connection: AsyncConnection, subject: str) -> Kept | None:
+    """The user of a person at an identity provider."""
+    row = (await connection.execute(sa.select(users).where(users.c.oidc_subject == subject))).first()
     return _kept(row) if row else None
 
 
@@ -70,11 +109,21 @@ async def create(
     """`password` is hashed, or empty for who signs in elsewhere. Raises Conflict."""
     if (role is Role.PROVIDER) is not (tenant is None):
         raise Conflict("a provider belongs to no tenant, and everybody else to one")
-    if await named(connection, name) is not None:
+    problem = problem_of_name(name)
+    if problem:
+        raise Conflict(problem)
+    values = {
+        "name": name,
+        "folded": folded(name),
+        "role": role.value,
+        "tenant": tenant,
+        "password": password,
+    }
+    new = insert(connection, users).values(**values, made_at=at, language="").on_conflict_do_nothing()
+    made = (await connection.execute(new.returning(users.c.id))).scalar_one_or_none()
+    if made is None:
         raise Conflict(f"there is a user {name} already")
-    values = {"name": name, "role": role.value, "tenant": tenant, "password": password, "made_at": at}
-    made = await connection.execute(users.insert().values(**values, language="").returning(users.c.id))
-    return int(made.scalar_one())
+    return int(made)
 
 
 async def change(connection: AsyncConnection, id_: int, **values: object) -> None:
@@ -86,25 +135,22 @@ async def remove(connection: AsyncConnection, id_: int) -> None:
 
 
 async def require_another_provider(connection: AsyncConnection, user: User) -> None:
-    """Raises Conflict when nobody else could manage the installation any more."""
-    if user.role is not Role.PROVIDER or user.is_disabled:
+    """Raises Conflict when nobody else could manage the installation any more.
+
+    Locks all of them, before anybody locks one: of two that go at the same moment the second one finds itself
+    the last.
+    """
+    if user.role is not Role.PROVIDER:
         return
-    query = sa.select(sa.func.count()).where(
-        users.c.role == Role.PROVIDER.value, users.c.is_disabled.is_(False), users.c.id != user.id
-    )
-    if not await connection.scalar(query):
+    are_providers = (users.c.role == Role.PROVIDER.value, users.c.is_disabled.is_(False))
+    query = sa.select(users.c.id).where(*are_providers).order_by(users.c.id).with_for_update()
+    if not any(row.id != user.id for row in await connection.execute(query)):
         raise Conflict("this is the last provider: make another one first")
-
-
-async def end_sessions(connection: AsyncConnection, id_: int, but: str = "") -> None:
-    """All of a user's; `but` is the digest of the one that goes on."""
-    where = (sessions.c.user == id_, sessions.c.digest != but)
-    await connection.execute(sessions.delete().where(*where))
 
 
 def _kept(row: sa.Row[tuple[object, ...]]) -> Kept:
     fields = row._asdict()
-    return Kept(_user(row), fields["password"], fields["totp"], fields["totp_step"])
+    return Kept(_user(row), fields["password"], fields["totp"], fields["oidc_subject"])
 
 
 def _user(row: sa.Row[tuple[object, ...]]) -> User:

@@ -7,9 +7,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from router.core.roles import Role
+from router.records.accounts import Accounts
 from router.records.configuration import Configuration
 from router.records.database import Database, open_database
-from tests.records.makers import Clock, checked
+from router.records.users import User
+from tests.records.makers import ACME, JANE, Clock, checked, profile
+from tests.records.people import PASSWORD, QuickHasher, accounts_of
 from tests.records.servers import running_postgres
 
 _numbers = itertools.count(1)
@@ -48,3 +52,25 @@ def clock() -> Clock:
 @pytest.fixture
 def configuration(database: Database, clock: Clock) -> Configuration:
     return Configuration(database, clock, checked)
+
+
+@pytest.fixture
+def hasher() -> QuickHasher:
+    return QuickHasher()
+
+
+@pytest.fixture
+async def accounts(configuration: Configuration, clock: Clock, hasher: QuickHasher) -> Accounts:
+    """Of a site that has the tenant Acme, and nobody yet."""
+    await configuration.create_tenant(profile(), JANE)
+    return accounts_of(configuration.database, clock, hasher)
+
+
+@pytest.fixture
+async def jane(accounts: Accounts) -> User:
+    return await accounts.create_user("Jane@acme.example", Role.ADMIN, ACME, PASSWORD, JANE)
+
+
+@pytest.fixture
+async def boss(accounts: Accounts) -> User:
+    return await accounts.create_user("boss", Role.PROVIDER, None, PASSWORD, JANE)

@@ -62,7 +62,9 @@ class TokensController(Controller):
             async with site.database.reading() as connection:
                 await tenants.one(connection, data.tenant)
         maker = (identity.role, identity.actor)
-        made, key = await site.accounts.create_token(data.name, data.role, data.tenant, data.seconds, maker)
+        made, key = await site.accounts.create_token(
+            data.name, data.role, data.tenant, data.seconds, maker, user=identity.maker
+        )
         return TokenMade(_details(made), key)
 
     @delete("/{token:int}", operation_id="removeToken", status_code=204)
