@@ -5,7 +5,6 @@ of everything behind it. Lines have no name: they are compared in their order. W
 told, only that it changed.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -15,12 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from router.core.display import one_line
+from router.core.secret_names import SECRET_TABLES, is_reference, is_secret_name
 
 IDENTITIES = {"numbers": "did", "ivr_entries": "name", "integrations": "name", "rules": "name"}
 """The lists whose members have a name, and what it is called."""
-SECRET_KEYS = re.compile(
-    r"secret|password|token|api_?key|access_?key|credential|authori[sz]ation", re.IGNORECASE
-)
 HIDDEN = "(hidden)"
 Place = tuple[str, ...]
 
@@ -190,8 +187,8 @@ def _are_lists(before: Any, after: Any) -> bool:
 
 
 def _is_secret(place: Place, *values: Any) -> bool:
-    is_reference = any(isinstance(one, dict) and set(one) & {"env", "file", "sealed"} for one in values)
-    return is_reference or (bool(place) and SECRET_KEYS.search(place[-1]) is not None)
+    is_named = bool(place) and (is_secret_name(place[-1]) or not SECRET_TABLES.isdisjoint(place[-2:-1]))
+    return is_named or any(map(is_reference, values))
 
 
 def _shown(value: Any, place: Place) -> str:

@@ -16,8 +16,8 @@ import msgspec.inspect as shape
 from router.core.destinations import Target
 from router.core.problems import Path, Problem, error, nearest, pick_one
 from router.core.rules import Greeting, Line, Rule
+from router.core.secret_names import is_secret_name
 
-SECRET_KEYS = re.compile(r"secret|password|token|api_?key|credential|authori[sz]ation", re.IGNORECASE)
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -282,7 +282,7 @@ def _example(type_: shape.Type) -> str:
 
 
 def _is_secret(path: Path) -> bool:
-    return any(isinstance(part, str) and SECRET_KEYS.search(part) for part in path)
+    return any(isinstance(part, str) and is_secret_name(part) for part in path)
 
 
 def _shown(value: str, path: Path) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.differences import Change, Difference, differences
+from router.core.differences import Change, Difference, differences, without_secrets
 from router.core.tenants import Tenant
 
 BASE: dict[str, Any] = {
@@ -124,3 +124,13 @@ def test_moving_is_told_whenever_the_order_differs_and_never_else(order: list[in
     assert {one.change for one in found} <= {Change.MOVED}
     assert (found == []) is (before == after)
     assert len(found) < 8
+
+
+def test_headers_are_hidden_whatever_they_are_called() -> None:
+    before = {"settings": {"headers": {"X-Shibboleth": "one"}}}
+    after = {"settings": {"headers": {"X-Shibboleth": "two"}}}
+
+    assert [str(one) for one in differences(before, after)] == [
+        "settings, headers, X-Shibboleth: (hidden) → (hidden)"
+    ]
+    assert without_secrets(before) == {"settings": {"headers": {"X-Shibboleth": "(hidden)"}}}

@@ -1,6 +1,5 @@
 """Checks of integrations and of a rule's own custom URL, by the connectors' manifests."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,11 +9,10 @@ from router.core.checks.logs import check_log
 from router.core.checks.scope import Scope
 from router.core.manifests import Manifest, Setting, SettingType
 from router.core.problems import Path, Problem, error, pick_one, warning
+from router.core.secret_names import is_reference, is_secret_name
 from router.core.tenants import Integration
 
 CUSTOM_CONNECTOR = "custom"
-SECRET_NAMES = re.compile(r"secret|password|passwd|token|api_?key|authori[sz]ation", re.IGNORECASE)
-SECRET_REFERENCES = frozenset({"env", "file", "sealed"})
 BY_REFERENCE = 'Write { env = "NAME" } or { file = "/path" }, so that the file can be shown to others.'
 
 
@@ -98,7 +96,7 @@ def _fits(type_: SettingType, value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match type_:
         case SettingType.SECRET:
-            return isinstance(value, str) or is_secret_reference(value)
+            return isinstance(value, str) or is_reference(value)
         case SettingType.URL:
             return isinstance(value, str) and value.lower().startswith(("https://", "http://"))
         case SettingType.NUMBER:
@@ -132,14 +130,10 @@ def _check_url(value: Any, path: Path, scope: Scope) -> Iterator[Problem]:
 def _check_clear_secret(manifest: Manifest | None, name: str, value: Any, path: Path) -> Iterator[Problem]:
     """A secret as a text, in the setting itself or, as headers have them, one level down."""
     setting = manifest.setting(name) if manifest else None
-    is_secret = setting.type is SettingType.SECRET if setting else SECRET_NAMES.search(name) is not None
+    is_secret = setting.type is SettingType.SECRET if setting else is_secret_name(name)
     if is_secret and isinstance(value, str) and value:
         yield warning(path, "the secret stands in the file in clear", BY_REFERENCE)
-    if isinstance(value, dict) and not is_secret_reference(value):
+    if isinstance(value, dict) and not is_reference(value):
         for key, item in value.items():
-            if isinstance(item, str) and item and SECRET_NAMES.search(key):
+            if isinstance(item, str) and item and is_secret_name(key):
                 yield warning((*path, key), "the secret stands in the file in clear", BY_REFERENCE)
-
-
-def is_secret_reference(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and value.keys() <= SECRET_REFERENCES
