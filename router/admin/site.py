@@ -6,6 +6,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.admin.publisher import Publisher
+from router.admin.secrets import Secrets
 from router.core.identities import TenantId
 from router.core.manifests import Manifest
 from router.core.problems import Problem
@@ -32,6 +33,9 @@ class Site(Struct, frozen=True, kw_only=True):
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]
     """The time of day, in seconds since the epoch."""
+
+    def secrets(self, tenant: TenantId) -> Secrets:
+        return Secrets(self.manifests, self.vault, tenant)
 
     async def require_tenant(self, connection: AsyncConnection, tenant: TenantId) -> TenantRow:
         """Raises NotFound."""

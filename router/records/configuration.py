@@ -137,12 +137,14 @@ class Configuration:
             await rules.change(change.connection, row, tenant, rule, actor.who, change.at)
             await change.note("change", "rule", rule.name, row.draft, rule)
 
-    async def duplicate_rule(self, tenant: TenantId, id_: int, actor: Actor) -> int:
-        """The new draft's id. Raises NotFound."""
+    async def duplicate_rule(
+        self, tenant: TenantId, id_: int, actor: Actor, copied: Callable[[Rule, RuleName], Rule]
+    ) -> int:
+        """The new draft's id. `copied` gives a rule another name. Raises NotFound."""
         async with self._changing(tenant, actor) as change:
             row = await rules.one(change.connection, tenant, id_)
             taken = [one.name for one in await rules.every(change.connection, tenant)]
-            copy = rules.copied(row.draft, taken)
+            copy = copied(row.draft, rules.free_name(row.name, taken))
             new_id = await rules.create(change.connection, tenant, copy, actor.who, change.at)
             await change.note("create", "rule", copy.name, after=copy)
         return new_id

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
-from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.identities import RuleName, TenantId
@@ -146,12 +145,12 @@ def require_latest(row: RuleRow, revision: int | None) -> None:
         raise Outdated(f"{row.changed_by} changed the rule {row.name} meanwhile")
 
 
-def copied(rule: Rule, taken: Iterable[str]) -> Rule:
-    """The rule under a name that is free: `Sales (2)`."""
+def free_name(name: RuleName, taken: Iterable[str]) -> RuleName:
+    """For a copy: `Sales (2)`."""
     names, number = set(taken), 2
-    while (name := f"{rule.name[:70]} ({number})") in names:
+    while (free := f"{name[:70]} ({number})") in names:
         number += 1
-    return replace(rule, name=RuleName(name))
+    return RuleName(free)
 
 
 async def _require_free(connection: AsyncConnection, tenant: TenantId, name: str, own_id: int | None) -> None:

@@ -3,14 +3,20 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from router.core.identities import RuleName
+from router.core.rules import Rule
 from router.core.tenants import Integration, IvrEntry, Number, Tenant
 from router.records import audit, publications, rules
 from router.records.configuration import Configuration, Invalid, ManagedByFiles
 from router.records.errors import Conflict, NotFound, Outdated, StillUsed
 from router.records.publications import Publication
 from tests.records.makers import ACME, BOB, JANE, OTHER, profile, rule, tenant
+
+
+def renamed(rule: Rule, name: RuleName) -> Rule:
+    return replace(rule, name=name)
 
 
 async def in_force(configuration: Configuration) -> Publication:
@@ -246,7 +252,7 @@ async def test_a_copy_has_a_name_of_its_own_and_is_a_draft(page: Configuration) 
     row = await rule_row(page)
 
     for _ in range(2):
-        await page.duplicate_rule(ACME, row.id, JANE)
+        await page.duplicate_rule(ACME, row.id, JANE, renamed)
 
     assert (await rule_row(page, "Sales (3)")).live is None
     assert await document(page) == tenant()
@@ -275,7 +281,7 @@ async def test_another_tenants_rule_is_not_found(page: Configuration) -> None:
         page.change_rule(OTHER, row.id, rule(), None, BOB),
         page.publish_rule(OTHER, row.id, "", None, BOB),
         page.roll_back_rule(OTHER, row.id, 1, "", BOB),
-        page.duplicate_rule(OTHER, row.id, BOB),
+        page.duplicate_rule(OTHER, row.id, BOB, renamed),
         page.remove_rule(OTHER, row.id, BOB),
         page.put_numbers(OTHER, [Number("+33142345077", RuleName("Sales"))], "", BOB),
         page.put_entry(OTHER, IvrEntry("x", RuleName("Sales")), BOB),

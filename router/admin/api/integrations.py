@@ -7,18 +7,15 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from router.admin.api.moments import moment
-from router.admin.api.problems import ApiError
 from router.admin.api.revisions import IfMatch, revision_in, tag_of
-from router.admin.api.write_only import require_no_new_reference, sealed, shown
+from router.admin.connecting import integration_to_keep
 from router.admin.handed import TextInPath, TheSite, Who
-from router.admin.identity import Identity
 from router.admin.site import Site
 from router.core.identities import RuleName, TenantId
 from router.core.roles import Permission
 from router.core.tenants import Integration
 from router.records import integrations
 from router.records.integrations import IntegrationRow
-from router.settings.sealed import Sealer
 
 
 class IntegrationDetails(Struct, frozen=True, kw_only=True):
@@ -44,7 +41,10 @@ class IntegrationsController(Controller):
         identity.require(Permission.SEE, TenantId(tenant))
         async with site.database.reading() as connection:
             await site.require_tenant(connection, TenantId(tenant))
-            return [_details(site, row) for row in await integrations.every(connection, TenantId(tenant))]
+            return [
+                _details(site, TenantId(tenant), row)
+                for row in await integrations.every(connection, TenantId(tenant))
+            ]
 
     @post(operation_id="createIntegration")
     async def create_integration(
@@ -52,7 +52,7 @@ class IntegrationsController(Controller):
     ) -> Response[IntegrationDetails]:
         """In force at once."""
         identity.require(Permission.CONNECT, TenantId(tenant))
-        document = _kept(site, identity, TenantId(tenant), data, None)
+        document = await integration_to_keep(site, identity, TenantId(tenant), data, None)
         publication = await site.configuration.create_integration(TenantId(tenant), document, identity.actor)
         await site.publisher.hand_over(publication)
         return await _answered(site, TenantId(tenant), data.name)
@@ -81,7 +81,7 @@ class IntegrationsController(Controller):
         async with site.database.reading() as connection:
             row = await integrations.one(connection, TenantId(tenant), integration)
         integrations.require_latest(row, revision)
-        document = _kept(site, identity, TenantId(tenant), data, row.document)
+        document = await integration_to_keep(site, identity, TenantId(tenant), data, row.document)
         publication = await site.configuration.change_integration(
             TenantId(tenant), integration, document, row.revision, identity.actor
         )
@@ -100,23 +100,11 @@ class IntegrationsController(Controller):
         await site.publisher.hand_over(publication)
 
 
-def _kept(
-    site: Site, identity: Identity, tenant: TenantId, sent: Integration, former: Integration | None
-) -> Integration:
-    """As it is kept: what was sent, sealed, and the secrets that were left out. Raises ApiError."""
-    manifest = site.manifests.get(sent.connector)
-    if manifest is None:
-        raise ApiError(422, "invalid", f"there is no connector {sent.connector}")
-    require_no_new_reference(identity, sent.settings, former.settings if former else {})
-    old = Sealer(site.vault, tenant, former.name if former else sent.name)
-    return sealed(sent, former, manifest, Sealer(site.vault, tenant, sent.name), old)
-
-
-def _details(site: Site, row: IntegrationRow) -> IntegrationDetails:
-    told = shown(row.document, site.manifests.get(row.document.connector))
+def _details(site: Site, tenant: TenantId, row: IntegrationRow) -> IntegrationDetails:
+    document, secrets = site.secrets(tenant).shown(row.document)
     return IntegrationDetails(
-        document=told.document,
-        secrets=told.secrets,
+        document=document,
+        secrets=secrets,
         revision=row.revision,
         used_by=row.used_by,
         changed_at=moment(row.changed_at),
@@ -127,4 +115,4 @@ def _details(site: Site, row: IntegrationRow) -> IntegrationDetails:
 async def _answered(site: Site, tenant: TenantId, name: str) -> Response[IntegrationDetails]:
     async with site.database.reading() as connection:
         row = await integrations.one(connection, tenant, name)
-    return Response(_details(site, row), headers=tag_of(row.revision))
+    return Response(_details(site, tenant, row), headers=tag_of(row.revision))

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import JSONBody
 from msgspec import Struct
@@ -10,7 +9,6 @@ from msgspec import Struct
 from router.admin.api.moments import moment
 from router.admin.api.problems import Place, places_of
 from router.admin.api.revisions import IfMatch, revision_in, tag_of
-from router.admin.api.write_only import require_no_new_reference
 from router.admin.handed import NumberInPath, TextInPath, TheSite, Who
 from router.admin.site import Site
 from router.core.differences import differences
@@ -38,6 +36,9 @@ class RuleSummary(Struct, frozen=True, kw_only=True):
 
 class RuleDetails(RuleSummary, frozen=True, kw_only=True):
     draft: Rule
+    """Without its secrets, as all rules here."""
+    secrets: tuple[str, ...]
+    """Those of the draft that are set."""
     live: Rule | None
     differences: tuple[str, ...]
     """What publishing the draft would change, place by place."""
@@ -97,8 +98,8 @@ class RulesController(Controller):
     ) -> Response[RuleDetails]:
         """A draft; it decides nothing until it is published."""
         identity.require(Permission.EDIT, TenantId(tenant))
-        require_no_new_reference(identity, msgspec.to_builtins(data), None)
-        id_ = await site.configuration.create_rule(TenantId(tenant), data, identity.actor)
+        rule = site.secrets(TenantId(tenant)).kept_rule(identity, data, None)
+        id_ = await site.configuration.create_rule(TenantId(tenant), rule, identity.actor)
         return await _answered(site, TenantId(tenant), id_)
 
     @get("/{rule:int}", operation_id="readRule")
@@ -124,8 +125,9 @@ class RulesController(Controller):
         revision = revision_in(if_match)
         async with site.database.reading() as connection:
             row = await rules.one(connection, TenantId(tenant), rule)
-        require_no_new_reference(identity, msgspec.to_builtins(data), msgspec.to_builtins(row.draft))
-        await site.configuration.change_rule(TenantId(tenant), rule, data, revision, identity.actor)
+        rules.require_latest(row, revision)
+        kept = site.secrets(TenantId(tenant)).kept_rule(identity, data, row.draft)
+        await site.configuration.change_rule(TenantId(tenant), rule, kept, row.revision, identity.actor)
         return await _answered(site, TenantId(tenant), rule)
 
     @delete("/{rule:int}", operation_id="removeRule", status_code=204)
@@ -141,7 +143,10 @@ class RulesController(Controller):
     ) -> Response[RuleDetails]:
         """A draft of the same under another name."""
         identity.require(Permission.EDIT, TenantId(tenant))
-        id_ = await site.configuration.duplicate_rule(TenantId(tenant), rule, identity.actor)
+        secrets = site.secrets(TenantId(tenant))
+        id_ = await site.configuration.duplicate_rule(
+            TenantId(tenant), rule, identity.actor, secrets.copied_rule
+        )
         return await _answered(site, TenantId(tenant), id_)
 
     @get("/{rule:int}/check", operation_id="checkRule")
@@ -206,7 +211,7 @@ class RulesController(Controller):
             comment=found.comment,
             made_at=moment(found.made_at),
             differences=_told(row.live, found.document),
-            document=found.document,
+            document=site.secrets(TenantId(tenant)).shown_rule(found.document)[0],
         )
 
     @post("/{rule:int}/versions/{number:int}/roll-back", operation_id="rollBackRule", status_code=200)
@@ -278,7 +283,15 @@ async def _answered(site: Site, tenant: TenantId, id_: int) -> Response[RuleDeta
         row = await rules.one(connection, tenant, id_)
     summary = summary_of(row)
     fields = {name: getattr(summary, name) for name in summary.__struct_fields__}
-    details = RuleDetails(**fields, draft=row.draft, live=row.live, differences=_told(row.live, row.draft))
+    shown = site.secrets(tenant).shown_rule
+    draft, secrets = shown(row.draft)
+    details = RuleDetails(
+        **fields,
+        draft=draft,
+        secrets=secrets,
+        live=shown(row.live)[0] if row.live else None,
+        differences=_told(row.live, row.draft),
+    )
     return Response(details, headers=tag_of(row.revision))
 
 

@@ -20,7 +20,7 @@ TRUE = "true"
 
 
 def fields_of(integration: Integration, manifest: Manifest) -> Fields:
-    """Of an integration without its secrets (`router.admin.api.write_only.shown`)."""
+    """Of an integration without its secrets (`router.admin.secrets`)."""
     fields = {"name": str(integration.name)}
     for setting in manifest.settings:
         fields[f"settings.{setting.name}"] = _text(integration.settings.get(setting.name, setting.default))

@@ -8,7 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
 from router.admin.api.problems import ApiError
-from router.admin.api.write_only import require_no_new_reference, sealed, shown
+from router.admin.connecting import integration_to_keep
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, TheVisit, Visit
@@ -24,7 +24,6 @@ from router.records import integrations
 from router.records.configuration import FILES, Invalid
 from router.records.errors import Conflict, NotFound, StillUsed
 from router.records.integrations import IntegrationRow
-from router.settings.sealed import Sealer
 
 STATE_SECONDS = 4.0
 TEST_SECONDS = 25.0
@@ -71,7 +70,7 @@ class IntegrationPages(Controller):
         visit.identity.require(Permission.SEE, TenantId(tenant))
         row = await _row(site, tenant, integration)
         manifest = _manifest(site, row.document.connector)
-        fields = fields_of(shown(row.document, manifest).document, manifest)
+        fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
         return await _form(site, visit, TenantId(tenant), manifest, fields, row)
 
     @post("/{integration:str}", status_code=200)
@@ -94,7 +93,7 @@ class IntegrationPages(Controller):
             )
         except StillUsed as error:
             manifest = _manifest(site, row.document.connector)
-            fields = fields_of(shown(row.document, manifest).document, manifest)
+            fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
             return await _form(
                 site,
                 visit,
@@ -165,9 +164,7 @@ async def _saved(
     fields = visit.fields
     try:
         sent = integration_of(fields, manifest.slug, manifest, former)
-        require_no_new_reference(visit.identity, sent.settings, former.settings if former else {})
-        old = Sealer(site.vault, tenant, former.name if former else sent.name)
-        document = sealed(sent, former, manifest, Sealer(site.vault, tenant, sent.name), old)
+        document = await integration_to_keep(site, visit.identity, tenant, sent, former)
         if row is None:
             publication = await site.configuration.create_integration(tenant, document, visit.identity.actor)
         else:
@@ -204,7 +201,7 @@ async def _form(
         row=row,
         fields=Blank(fields),
         wrong=Blank(wrong or {}),
-        set_=shown(row.document, manifest).secrets if row else (),
+        set_=site.secrets(tenant).shown(row.document)[1] if row else (),
         texts={one.name: _told(one, is_french=is_french) for one in manifest.settings},
         call_ends=labels.CALL_ENDS,
         default_subject=DEFAULT_SUBJECT,

@@ -7,6 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
 from router.admin.api.moments import moment
+from router.admin.api.problems import ApiError
 from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
 from router.admin.pages.rule_form import BLANK_LINE, arranged, fields_of, rule_of, with_lines
@@ -84,7 +85,10 @@ class RoutingPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, rule: NumberInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.EDIT, TenantId(tenant))
-        id_ = await site.configuration.duplicate_rule(TenantId(tenant), rule, visit.identity.actor)
+        secrets = site.secrets(TenantId(tenant))
+        id_ = await site.configuration.duplicate_rule(
+            TenantId(tenant), rule, visit.identity.actor, secrets.copied_rule
+        )
         return Redirect(f"/t/{tenant}/routing/{id_}", status_code=303)
 
     @get("/{rule:int}/delete")
@@ -168,6 +172,8 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
         return await form_page(site, visit, tenant, Draft(fields, latest, blocked=Blocked.OUTDATED))
     except ManagedByFiles:
         return await form_page(site, visit, tenant, Draft(fields, row, blocked=Blocked.FILES))
+    except ApiError as error:
+        return await form_page(site, visit, tenant, Draft(fields, row, wrong={"source": f"{error}."}))
     except Conflict as error:
         return await form_page(site, visit, tenant, Draft(fields, row, wrong={"name": str(error)}))
     done = "published" if intent == "publish" else "saved"
@@ -175,8 +181,9 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
 
 
 async def _save(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None, rule: Rule) -> int:
-    """Raises Outdated, Conflict."""
+    """Raises Outdated, Conflict, ApiError."""
     actor = visit.identity.actor
+    rule = site.secrets(tenant).kept_rule(visit.identity, rule, row.draft if row else None)
     if row is None:
         return await site.configuration.create_rule(tenant, rule, actor)
     text = visit.fields.get("revision", "")

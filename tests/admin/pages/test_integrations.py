@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.admin.api.write_only import shown
 from router.admin.pages.integration_form import fields_of, integration_of
+from router.admin.secrets import Secrets
 from router.admin.site import Site
 from router.core.call_logs import CallEnd
 from router.core.errands import Checked, CheckedStep, StepState
@@ -25,6 +25,7 @@ from tests.workers.test_manifests import CONFIG
 
 MANIFESTS = load_manifests(CONFIG)
 SECRET = "canary-7f3a"
+SECRETS = Secrets(MANIFESTS, VAULT, ACME)
 PATH = "/t/acme/integration"
 ACCOUNTS = {"anna": ("admin", ACME), "vera": ("viewer", ACME), "otto": ("admin", OTHER)}
 
@@ -53,7 +54,7 @@ def test_an_integration_that_is_saved_unchanged_is_unchanged(slug: str) -> None:
     blank = Integration(name=IntegrationName("mine"), connector=slug)
     first = integration_of(fields_of(blank, manifest), slug, manifest, None)
 
-    again = integration_of(fields_of(shown(first, manifest).document, manifest), slug, manifest, first)
+    again = integration_of(fields_of(SECRETS.shown(first)[0], manifest), slug, manifest, first)
 
     assert again == first
 

@@ -12,13 +12,14 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_routers
 from router.admin.site import Site
+from router.core.rules import Source
 from router.core.tenants import Tenant
 from router.records import rules, users
 from router.records.configuration import Configuration
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
 from tests.admin.pages.browser import PASSWORD, make_accounts, open_browsers
-from tests.records.makers import ACME, JANE, OTHER, Clock, profile, tenant
+from tests.records.makers import ACME, JANE, OTHER, Clock, profile, rule, tenant
 
 ACCOUNTS = {
     "olga": ("provider", None),
@@ -450,3 +451,15 @@ async def test_the_audit_tells_who_changed_what_of_the_own_tenant(browsers: Any,
     assert "field: tier → level" in page
     assert "otto" not in page
     await (await browsers("vera")).get("/audit", 403)
+
+
+async def test_a_rule_s_secret_does_not_follow_its_address(browsers: Any, site: Site) -> None:
+    source = Source(custom={"url": "https://a.example", "headers": {"X": {"env": "CRM_KEY"}}})
+    id_ = await site.configuration.create_rule(ACME, rule(name="Filed", source=source), JANE)
+    browser = await browsers("anna")
+    await browser.get(f"/t/acme/routing/{id_}")
+
+    await browser.post(f"/t/acme/routing/{id_}", browser.fields() | {"url": "https://evil.example"}, 422)
+
+    assert "the address changed: enter headers.X again" in browser.page
+    assert browser.fields()["url"] == "https://evil.example"
