@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable
 from secrets import token_hex
 
+import msgspec
 import structlog
 
 from router.core.identities import TenantId
@@ -70,8 +71,9 @@ class Publisher:
                 else:
                     await self._hand_over_new()
                 self._worked()
-            except (RecordsError, StoreError) as error:
+            except Exception as error:  # whatever it is, publishing goes on with the next attempt
                 self._failed(error)
+                self._last_id = None  # compare everything: what cannot be read is passed over there
             await asyncio.sleep(EVERY_SECONDS)
 
     async def compare(self) -> int:
@@ -97,8 +99,12 @@ class Publisher:
         return count
 
     async def _put(self, tenant: TenantId, there: int | None) -> bool:
-        async with self._database.reading() as connection:
-            publication = await publications.in_force(connection, tenant)
+        try:
+            async with self._database.reading() as connection:
+                publication = await publications.in_force(connection, tenant)
+        except msgspec.DecodeError as error:  # of one tenant; the others are not to wait for it
+            log.error("plans.unreadable", tenant=tenant, problem=str(error)[:256])
+            return False
         return publication is not None and await self._board.put(plan_of(publication), replacing=there)
 
     async def _numbers_in_force(self) -> tuple[int, dict[TenantId, int]]:
@@ -118,7 +124,13 @@ class Publisher:
 
     def _failed(self, error: Exception) -> None:
         if not self._is_failing:
-            log.error("plans.failing", error=type(error).__name__, problem=str(error)[:256])
+            is_known = isinstance(error, RecordsError | StoreError)
+            log.error(
+                "plans.failing",
+                error=type(error).__name__,
+                problem=str(error)[:256] if is_known else "",
+                exc_info=None if is_known else error,
+            )
         self._is_failing = True
 
     def _worked(self) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from router.records.errors import RecordsError, RecordsMisconfigured, RecordsUnavailable
+from router.records.errors import Conflict, RecordsMisconfigured, RecordsUnavailable
 from router.records.migrations import upgrade
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
@@ -44,7 +44,10 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: all of it is kept, or nothing of it where anything raises. Raises RecordsError."""
+        """A transaction: all of it is kept, or nothing of it where anything raises.
+
+        Raises RecordsError; Conflict for a text that the database does not take.
+        """
         async with _translating(), self._engine.connect() as connection:
             if self.is_sqlite:
                 await connection.execution_options(crmroute_writes=True)
@@ -134,7 +137,9 @@ async def _translating() -> AsyncIterator[None]:
         raise RecordsUnavailable(f"the records cannot be reached: {type(error).__name__}") from error
 
 
-def translated(error: DBAPIError) -> RecordsError:
+def translated(error: DBAPIError) -> Exception:
     """Without the statement and its values: these may hold what no log should."""
+    if isinstance(error, DataError):
+        return Conflict("a text has a sign, or a length, that the records do not take")
     told = str(error.orig).strip().splitlines()[0][:200] if error.orig else type(error).__name__
     return RecordsUnavailable(f"the records failed: {told}")

@@ -301,3 +301,12 @@ async def test_the_description_names_every_operation(api: Api) -> None:
     ]
     assert len(operations) > 20
     assert all(one.get("description") or one.get("summary") for one in operations)
+
+
+async def test_a_text_that_a_database_does_not_take_is_no_outage(api: Api) -> None:
+    sales = await rule_id(api)
+    await api.ask("PUT", f"/tenants/acme/rules/{sales}", SALES | {"field": "level"})
+
+    answer = await api.ask("POST", f"/tenants/acme/rules/{sales}/publish", {"comment": "a\0b"})
+
+    assert answer.status_code in (200, 409), answer.text

@@ -12,6 +12,7 @@ from router.admin.publisher import EmptyRecords, Publisher
 from router.core.identities import TenantId
 from router.core.tenants import Tenant
 from router.records.configuration import Configuration
+from router.records.tables import publications
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
 from router.store.seams import PublishedPlan
@@ -156,3 +157,20 @@ async def test_a_late_hand_over_never_brings_back_what_was_replaced(
     await made.hand_over(first)
 
     assert await documents(store) == {ACME: tenant(name="second")}
+
+
+async def test_a_publication_that_nobody_can_read_holds_up_no_other_tenant(
+    configuration: Configuration, store: MemoryStore
+) -> None:
+    await configuration.create_tenant(profile(id="other"), JANE)
+    async with publishing(configuration, store):
+        await until(store, lambda found: found == {OTHER: profile(id="other")})
+        with capture_logs() as logs:
+            async with configuration.database.writing() as connection:
+                broken = {"tenant": "aaa", "number": 1, "document": "{}", "digest": "", "versions": "{}"}
+                told = {"author": "x", "comment": "", "made_at": 0.0}
+                await connection.execute(publications.insert().values(**broken, **told))
+            await configuration.apply(tenant(), "first", JANE)
+            await until(store, lambda found: found.get(ACME) == tenant())
+
+    assert "plans.unreadable" in [entry["event"] for entry in logs]
