@@ -3,13 +3,14 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.testing import capture_logs
 
 from router.admin import decision_recorder
@@ -21,8 +22,8 @@ from router.records.database import Database
 from router.records.errors import RecordsUnavailable
 from router.records.tables import decisions as table
 from router.store.errors import StoreUnavailable
-from router.store.memory import MemoryStore
 from router.store.seams import DecisionPage
+from tests.admin.watching import Turns, WatchedStore
 from tests.records.makers import ACME, JANE, OTHER, Clock, decision, profile
 
 AWAY = StoreUnavailable("Redis is away")
@@ -34,11 +35,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(decision_recorder, name, 0.01)
 
 
+@pytest.fixture
+def store() -> WatchedStore:
+    return WatchedStore()
+
+
 class Failing(Database):
     """A database that is away when it is told so."""
 
-    is_away = False
-    opened = 0
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self.is_away = False
+        self.opened = 0
+        self.turns = Turns()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -54,13 +63,14 @@ class Failing(Database):
 
     def _check(self) -> None:
         self.opened += 1
+        self.turns.happened()
         if self.is_away:
             raise RecordsUnavailable("the records cannot be reached")
 
 
 @asynccontextmanager
 async def recording(
-    store: MemoryStore, database: Database, clock: Callable[[], float]
+    store: WatchedStore, database: Database, clock: Callable[[], float]
 ) -> AsyncIterator[DecisionRecorder]:
     made = DecisionRecorder(store.decisions, database, clock)
     task = asyncio.create_task(made.run())
@@ -71,7 +81,7 @@ async def recording(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def record(store: MemoryStore, *numbers: int, at: float = 1_777_626_000.0) -> None:
+async def record(store: WatchedStore, *numbers: int, at: float = 1_777_626_000.0) -> None:
     for number in numbers:
         made = decision(call=f"{number:05}", parked_at=at + number)
         await store.decisions.record(made, is_only_witness=True)
@@ -88,17 +98,11 @@ async def mark(database: Database) -> str:
         return await marks.read(connection, MARK)
 
 
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await is_so():  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.01)
-
-
-async def all_written(database: Database, count: int) -> None:
+async def all_written(store: WatchedStore, database: Database, count: int) -> None:
     async def is_so() -> bool:
         return len(await written(database)) >= count
 
-    await until(is_so)
+    await store.turns.until(is_so)
 
 
 def names(*numbers: int) -> list[str]:
@@ -106,7 +110,7 @@ def names(*numbers: int) -> list[str]:
 
 
 async def test_what_is_there_and_what_comes_is_written_in_batches(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     await record(store, *range(2 * BATCH + 7))
     recorder = DecisionRecorder(store.decisions, database, clock)
@@ -119,18 +123,18 @@ async def test_what_is_there_and_what_comes_is_written_in_batches(
 
 
 async def test_a_recorder_writes_what_comes_while_it_runs(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     async with recording(store, database, clock):
         for number in range(5):
             await record(store, number)
-            await all_written(database, number + 1)
+            await all_written(store, database, number + 1)
 
     assert await written(database) == names(*range(5))
 
 
 async def test_the_next_recorder_goes_on_where_the_last_one_was(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     await record(store, 1, 2)
     await DecisionRecorder(store.decisions, database, clock).step()
@@ -143,7 +147,7 @@ async def test_the_next_recorder_goes_on_where_the_last_one_was(
 
 
 async def test_a_decision_that_was_recorded_twice_is_written_once(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     await record(store, 1, 1)
     recorder = DecisionRecorder(store.decisions, database, clock)
@@ -155,23 +159,24 @@ async def test_a_decision_that_was_recorded_twice_is_written_once(
 
 
 async def test_an_idle_recorder_does_not_spin(
-    database: Database, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It rests before it looks again, asks for no more than a batch, and leaves the database alone."""
     monkeypatch.setattr(decision_recorder, "IDLE_SECONDS", 0.1)
     failing = Failing(database._engine)
-    looked: list[int] = []
+    looked: list[tuple[float, int]] = []
     after = store.decisions.after
 
-    async def counted(last_id: str, most: int) -> DecisionPage:
-        looked.append(most)
+    async def noted(last_id: str, most: int) -> DecisionPage:
+        looked.append((asyncio.get_running_loop().time(), most))
         return await after(last_id, most)
 
-    monkeypatch.setattr(store.decisions, "after", counted)
+    monkeypatch.setattr(store.decisions, "after", noted)
     async with recording(store, failing, clock):
-        await asyncio.sleep(0.55)
+        await store.turns.next(4)
 
-    assert 2 <= len(looked) <= 7
-    assert set(looked) == {BATCH}, "no more is ever asked for, nor held"
+    assert all(later - sooner >= 0.1 for (sooner, _), (later, _) in pairwise(looked))
+    assert {most for _, most in looked} == {BATCH}
     assert failing.opened <= 3, "the mark once, and what is to be forgotten"
 
 
@@ -179,7 +184,7 @@ async def test_an_idle_recorder_does_not_spin(
 
 
 async def test_batch_and_mark_are_one(
-    database: Database, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(store, 1)
     recorder = DecisionRecorder(store.decisions, database, clock)
@@ -206,14 +211,14 @@ import asyncio, os, sys
 from router.admin.decision_recorder import DecisionRecorder
 from router.records import marks
 from router.records.database import open_database
-from router.store.memory import MemoryStore
+from tests.admin.watching import Turns, WatchedStore
 from tests.records.makers import decision
 
 async def die(*_):
     os._exit(9)
 
 async def main():
-    store = MemoryStore()
+    store = WatchedStore()
     for number in range(3):
         await store.decisions.record(decision(call=str(number)), is_only_witness=True)
     marks.write = die
@@ -224,7 +229,7 @@ asyncio.run(main())
 
 
 async def test_a_process_that_dies_between_batch_and_mark_leaves_neither(
-    database: Database, url: str, store: MemoryStore, clock: Clock
+    database: Database, url: str, store: WatchedStore, clock: Clock
 ) -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASH, url, stderr=subprocess.PIPE)
     _, told = await process.communicate()
@@ -240,19 +245,19 @@ async def test_a_process_that_dies_between_batch_and_mark_leaves_neither(
 
 
 async def test_sql_that_is_away_costs_nothing_and_is_told_once(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     failing = Failing(database._engine)
     with capture_logs() as logs:
         async with recording(store, failing, clock):
             await record(store, 1)
-            await all_written(database, 1)
+            await all_written(store, database, 1)
             failing.is_away = True
             await record(store, *range(2, 700))
-            await asyncio.sleep(0.1)
+            await failing.turns.next(3)
             assert await written(database) == names(1)
             failing.is_away = False
-            await all_written(database, 699)
+            await all_written(store, database, 699)
 
     told = [entry["event"] for entry in logs]
     assert await written(database) == names(*range(1, 700))
@@ -260,24 +265,24 @@ async def test_sql_that_is_away_costs_nothing_and_is_told_once(
 
 
 async def test_redis_that_is_away_costs_nothing_and_is_told_once(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     with capture_logs() as logs:
         async with recording(store, database, clock):
             await record(store, 1)
-            await all_written(database, 1)
+            await all_written(store, database, 1)
             store.outage = AWAY
-            await asyncio.sleep(0.1)
+            await store.turns.next(3)
             store.outage = None
             await record(store, 2)
-            await all_written(database, 2)
+            await all_written(store, database, 2)
 
     told = [(entry["event"], entry["what"]) for entry in logs]
     assert told == [("history.failing", "recording"), ("history.working", "recording")]
 
 
 async def test_an_error_that_nobody_foresaw_does_not_end_it(
-    database: Database, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = decisions.write
     failures = 3
@@ -293,7 +298,7 @@ async def test_an_error_that_nobody_foresaw_does_not_end_it(
     with capture_logs() as logs:
         async with recording(store, database, clock):
             await record(store, 1)
-            await all_written(database, 1)
+            await all_written(store, database, 1)
 
     assert [entry["event"] for entry in logs] == ["history.failing", "history.working"]
 
@@ -302,7 +307,7 @@ async def test_an_error_that_nobody_foresaw_does_not_end_it(
 
 
 async def test_a_stream_that_was_lost_is_read_from_its_beginning(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     recorder = DecisionRecorder(store.decisions, database, clock)
     await record(store, 1, 2)
@@ -320,7 +325,7 @@ async def test_a_stream_that_was_lost_is_read_from_its_beginning(
 
 
 async def test_a_mark_from_an_old_backup_reads_again_and_writes_nothing_twice(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     await record(store, *range(10))
     await DecisionRecorder(store.decisions, database, clock).step()
@@ -333,7 +338,7 @@ async def test_a_mark_from_an_old_backup_reads_again_and_writes_nothing_twice(
 
 
 async def test_several_recorders_write_everything_once_and_none_goes_back(
-    database: Database, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(store, *range(1200))
     recorders = [DecisionRecorder(store.decisions, database, clock) for _ in range(3)]
@@ -360,7 +365,7 @@ async def test_several_recorders_write_everything_once_and_none_goes_back(
 
 
 async def test_old_decisions_are_forgotten_by_tenant_and_in_small_batches(
-    configuration: Configuration, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    configuration: Configuration, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, day = configuration.database, retention.DAY_SECONDS
     await configuration.create_tenant(profile(), JANE)
@@ -398,7 +403,7 @@ async def test_old_decisions_are_forgotten_by_tenant_and_in_small_batches(
 
 
 async def test_a_recorder_forgets_from_time_to_time(
-    database: Database, store: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database: Database, store: WatchedStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decision_recorder, "SWEEP_SECONDS", 0.02)
 
@@ -407,13 +412,13 @@ async def test_a_recorder_forgets_from_time_to_time(
 
     async with recording(store, database, clock):
         await record(store, 1)
-        await all_written(database, 1)
+        await all_written(store, database, 1)
         clock.now += 91 * retention.DAY_SECONDS
-        await until(is_forgotten)
+        await store.turns.until(is_forgotten)
 
 
 async def test_two_that_forget_at_once_do_not_stand_in_each_others_way(
-    database: Database, store: MemoryStore, clock: Clock
+    database: Database, store: WatchedStore, clock: Clock
 ) -> None:
     at = clock.now - 100 * retention.DAY_SECONDS
     await record(store, *range(1200), at=at)

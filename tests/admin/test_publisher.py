@@ -14,8 +14,8 @@ from router.core.tenants import Tenant
 from router.records.configuration import Configuration
 from router.records.tables import publications
 from router.store.errors import StoreUnavailable
-from router.store.memory import MemoryStore
 from router.store.seams import PublishedPlan
+from tests.admin.watching import WatchedStore
 from tests.records.makers import ACME, JANE, OTHER, profile, tenant
 
 AWAY = StoreUnavailable("Redis is away")
@@ -26,8 +26,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "EVERY_SECONDS", 0.01)
 
 
+@pytest.fixture
+def store() -> WatchedStore:
+    return WatchedStore()
+
+
 @asynccontextmanager
-async def publishing(configuration: Configuration, store: MemoryStore) -> AsyncIterator[Publisher]:
+async def publishing(configuration: Configuration, store: WatchedStore) -> AsyncIterator[Publisher]:
     made = Publisher(configuration.database, store.plans)
     task = asyncio.create_task(made.run())
     try:
@@ -37,19 +42,20 @@ async def publishing(configuration: Configuration, store: MemoryStore) -> AsyncI
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def documents(store: MemoryStore) -> dict[TenantId, Tenant | None]:
+async def documents(store: WatchedStore) -> dict[TenantId, Tenant | None]:
     numbers = (await store.plans.numbers()).numbers
     return {plan.tenant: plan.document for plan in await store.plans.fetch(numbers)}
 
 
-async def until(store: MemoryStore, is_so: Callable[[dict[TenantId, Tenant | None]], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so(await documents(store)) or not (await store.plans.numbers()).mark:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+async def until(store: WatchedStore, is_so: Callable[[dict[TenantId, Tenant | None]], bool]) -> None:
+    async def is_there() -> bool:
+        return is_so(await documents(store)) and bool((await store.plans.numbers()).mark)
+
+    await store.turns.until(is_there)
 
 
 async def test_what_is_published_is_handed_over_at_once(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     made = Publisher(configuration.database, store.plans)
 
@@ -60,7 +66,7 @@ async def test_what_is_published_is_handed_over_at_once(
 
 
 async def test_what_another_process_published_is_found(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     async with publishing(configuration, store):
         await until(store, lambda found: found == {})
@@ -71,7 +77,7 @@ async def test_what_another_process_published_is_found(
         await until(store, lambda found: found == {ACME: tenant(), OTHER: None})
 
 
-async def test_an_emptied_board_is_filled_again(configuration: Configuration, store: MemoryStore) -> None:
+async def test_an_emptied_board_is_filled_again(configuration: Configuration, store: WatchedStore) -> None:
     await configuration.apply(tenant(), "first", JANE)
     async with publishing(configuration, store):
         await until(store, lambda found: found == {ACME: tenant()})
@@ -84,7 +90,7 @@ async def test_an_emptied_board_is_filled_again(configuration: Configuration, st
 
 
 async def test_a_board_that_was_away_gets_what_it_missed(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     async with publishing(configuration, store) as made:
         await until(store, lambda found: found == {})
@@ -92,7 +98,7 @@ async def test_a_board_that_was_away_gets_what_it_missed(
         with capture_logs() as logs:
             applied = await configuration.apply(tenant(), "first", JANE)
             assert not await made.hand_over(applied.publication)
-            await asyncio.sleep(0.05)
+            await store.turns.next(3)
         store.outage = None
         await until(store, lambda found: found == {ACME: tenant()})
 
@@ -100,7 +106,9 @@ async def test_a_board_that_was_away_gets_what_it_missed(
     assert told.count("plans.failing") == 1, "once, not with every attempt"
 
 
-async def test_a_board_from_an_old_backup_is_mended(configuration: Configuration, store: MemoryStore) -> None:
+async def test_a_board_from_an_old_backup_is_mended(
+    configuration: Configuration, store: WatchedStore
+) -> None:
     await configuration.apply(tenant(), "first", JANE)
     for name in ("second", "third"):
         await configuration.apply(tenant(name=name), name, JANE)
@@ -114,7 +122,7 @@ async def test_a_board_from_an_old_backup_is_mended(configuration: Configuration
 
 
 async def test_records_from_an_old_backup_are_what_counts(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     await store.plans.put(PublishedPlan(ACME, 9, tenant(name="lost with the disk")))
     await configuration.apply(tenant(), "first", JANE)
@@ -126,7 +134,7 @@ async def test_records_from_an_old_backup_are_what_counts(
 
 
 async def test_an_empty_database_takes_nothing_out_of_force(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     await store.plans.put(PublishedPlan(ACME, 3, tenant()))
     await store.plans.finish("mark")
@@ -138,7 +146,7 @@ async def test_an_empty_database_takes_nothing_out_of_force(
 
 
 async def test_comparing_what_is_equal_hands_nothing_over(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     await configuration.apply(tenant(), "first", JANE)
     made = Publisher(configuration.database, store.plans)
@@ -147,7 +155,7 @@ async def test_comparing_what_is_equal_hands_nothing_over(
 
 
 async def test_a_late_hand_over_never_brings_back_what_was_replaced(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     made = Publisher(configuration.database, store.plans)
     first = (await configuration.apply(tenant(), "first", JANE)).publication
@@ -160,7 +168,7 @@ async def test_a_late_hand_over_never_brings_back_what_was_replaced(
 
 
 async def test_a_publication_that_nobody_can_read_holds_up_no_other_tenant(
-    configuration: Configuration, store: MemoryStore
+    configuration: Configuration, store: WatchedStore
 ) -> None:
     await configuration.create_tenant(profile(id="other"), JANE)
     async with publishing(configuration, store):

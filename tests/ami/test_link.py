@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from router.ami.messages import MOST_MESSAGE_BYTES
-from router.ami.seam import CallNews, LinkDown, LinkUp, ParkedList, ServerRestarted
+from router.ami.seam import CallNews, ClaimAnswer, LinkDown, LinkUp, ParkedList, ServerRestarted
 from router.core.destinations import Destination
 from router.core.events import CallerHungUp, CallParked
 from router.core.identities import ChannelName
@@ -375,8 +375,14 @@ async def test_claim_is_sent_once_the_last_state_is_there(rig: LinkRig, server: 
     link = rig.start()
     await server.until_received(STATE)
 
-    claiming = asyncio.create_task(link.claim(CHANNEL, 1))
-    await asyncio.sleep(0)
+    begun = asyncio.Event()
+
+    async def claim() -> ClaimAnswer:
+        begun.set()
+        return await link.claim(CHANNEL, 1)
+
+    claiming = asyncio.create_task(claim())
+    await begun.wait()
     server.late[STATE].set()
 
     assert (await claiming).is_won

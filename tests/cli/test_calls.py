@@ -86,10 +86,10 @@ async def test_follow_appends_as_calls_are_decided() -> None:
     following = asyncio.create_task(
         show_calls(screen, store.decisions, zone, TenantId("acme"), 5, follow=True)
     )
-    await turns()
+    await written.until("1795435200.1")
     await store.decisions.record(decision(2, tenant=GLOBEX), is_only_witness=True)
     await store.decisions.record(decision(3), is_only_witness=True)
-    await turns()
+    await written.until("1795435200.3")
     following.cancel()
 
     text = written.getvalue()
@@ -98,13 +98,26 @@ async def test_follow_appends_as_calls_are_decided() -> None:
     assert "1795435200.2" not in text
 
 
-async def turns() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
+class Written(StringIO):
+    """What a screen got; one can wait for a text to be there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grew = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self._grew.set()
+        return super().write(text)
+
+    async def until(self, text: str) -> None:
+        async with asyncio.timeout(20):
+            while text not in self.getvalue():
+                self._grew.clear()
+                await self._grew.wait()
 
 
-def screen_of(width: int) -> tuple[Screen, StringIO]:
-    written = StringIO()
+def screen_of(width: int) -> tuple[Screen, Written]:
+    written = Written()
     return Screen(out=Console(file=written, width=width, highlight=False, markup=False)), written
 
 
