@@ -37,11 +37,18 @@ class Report(Struct, frozen=True):
     rules: int
     numbers: int
     problems: list[Row]
+    are_for_apply: bool = False
+    """The routers take tenants from the records, and not from these files."""
+
+
+FOR_APPLY = "Routers take tenants from the records; these files are in force once `crmroute apply` took them."
 
 
 def check_configuration(screen: Screen, folder: Path, names: Sequence[str], *, strict: bool) -> ExitCode:
     report = examine(folder, names)
     screen.answer(report)
+    if report.are_for_apply:
+        screen.note(FOR_APPLY, "yellow")
     for row in report.problems:
         head, *body = _shown(row)
         screen.show(head, soft_wrap=True)
@@ -59,7 +66,8 @@ def examine(folder: Path, names: Sequence[str]) -> Report:
     _require_known(files, names)
     chosen = [tenant for name, tenant in sorted(files.tenants().items()) if not names or name in names]
     problems += [problem for problem in files.problems() if _is_meant(problem, names)]
-    return _report(problems, chosen)
+    are_for_apply = settings is not None and settings.tenants.source == "records"
+    return _report(problems, chosen, are_for_apply=are_for_apply)
 
 
 def _settings(folder: Path) -> tuple[Settings | None, list[FileProblem]]:
@@ -80,7 +88,7 @@ def _is_meant(problem: FileProblem, names: Sequence[str]) -> bool:
     return not names or Path(problem.file).stem in names
 
 
-def _report(problems: Iterable[FileProblem], tenants: Sequence[Tenant]) -> Report:
+def _report(problems: Iterable[FileProblem], tenants: Sequence[Tenant], *, are_for_apply: bool) -> Report:
     rows = [_row(problem) for problem in problems]
     return Report(
         errors=sum(row.level == "error" for row in rows),
@@ -89,6 +97,7 @@ def _report(problems: Iterable[FileProblem], tenants: Sequence[Tenant]) -> Repor
         rules=sum(len(tenant.rules) for tenant in tenants),
         numbers=sum(len(tenant.numbers) for tenant in tenants),
         problems=rows,
+        are_for_apply=are_for_apply,
     )
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pathlib import Path
@@ -214,7 +214,7 @@ def why(
     from router.cli.why import show_why
 
     settings = read_settings(invocation.config)
-    zones = partial(zone_of, invocation.config)
+    zones = cache(partial(zone_of, invocation.config))
 
     async def answer() -> ExitCode:
         async with _opened(settings.redis) as store:

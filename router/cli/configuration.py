@@ -67,7 +67,7 @@ def read_tenant(folder: Path, name: str) -> Tenant:
     if settings.tenants.source == "records":
         from router.cli.tenants_in_force import tenant_in_force
 
-        return tenant_in_force(settings.records.url, name)
+        return tenant_in_force(settings.redis, name)
     return _read_file(folder, name)
 
 

@@ -25,10 +25,9 @@ from router.store.embedded import Embedded, join_embedded
 def run_site(screen: Screen, folder: Path) -> ExitCode:
     folder = folder.absolute()
     settings = read_settings(folder, with_asterisk=True)
-    files = read_tenants(folder, settings)
     embedded = None if settings.redis.url else join_embedded(settings.redis.embedded_folder)
     try:
-        _tell_beginning(screen, settings, embedded, len(files.tenants()), len(files.problems()))
+        _tell_beginning(screen, settings, embedded, _tenants_text(folder, settings))
         asyncio.run(_keep_running(screen, folder))
     finally:
         if embedded is not None:
@@ -71,19 +70,20 @@ def _on_signals(stop: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _tell_beginning(
-    screen: Screen, settings: Settings, embedded: Embedded | None, tenants: int, problems: int
-) -> None:
+def _tenants_text(folder: Path, settings: Settings) -> str:
+    if settings.tenants.source == "records":
+        return "as they are published (`crmroute admin`, `crmroute apply`)"
+    files = read_tenants(folder, settings)
+    known, problems = counted(len(files.tenants()), "tenant"), len(files.problems())
+    return f"{known}; {counted(problems, 'problem')}, see `crmroute check`" if problems else known
+
+
+def _tell_beginning(screen: Screen, settings: Settings, embedded: Embedded | None, tenants: str) -> None:
     redis = embedded.text if embedded else f"is at {parse_address(settings.redis.url).shown}"
     _tell(screen, "redis", redis)
     for server in settings.asterisk:
         _tell(screen, "asterisk", f"{server.name} at {server.host}:{server.port}, as {server.username}")
-    known = counted(tenants, "tenant")
-    _tell(
-        screen,
-        "tenants",
-        f"{known}; {counted(problems, 'problem')}, see `crmroute check`" if problems else known,
-    )
+    _tell(screen, "tenants", tenants)
 
 
 def _sentence(happening: Happening) -> str:

@@ -1,6 +1,5 @@
 """`crmroute plan`, `apply` and `export` on files, records and a store of their own."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -197,21 +196,50 @@ def test_crm_list_takes_the_tenant_in_force(in_force: Callable[..., Ran]) -> Non
     assert in_force("crm", "list", "--tenant", "acme").code == 0
 
 
-def test_a_tenant_that_is_not_in_the_records_is_told_with_those_that_are(
-    in_force: Callable[..., Ran],
-) -> None:
+def test_a_tenant_that_is_not_in_force_is_told_with_those_that_are(in_force: Callable[..., Ran]) -> None:
     ran = in_force("route", "--tenant", "acne", "--to", "+33140000001", "--from", "0612345678")
 
     assert ran.code == 2
-    assert "there is no tenant acne in the records" in ran.err
+    assert "there is no tenant acne in force" in ran.err
     assert "Did you mean `acme`?" in ran.err
 
 
-def test_records_out_of_reach_are_told(in_force: Callable[..., Ran], records: Path) -> None:
+def test_a_redis_out_of_reach_is_told(in_force: Callable[..., Ran], records: Path, redis_url: str) -> None:
     local = records / "local.toml"
-    text = local.read_text()
-    local.write_text(re.sub(r'url = "sqlite[^"]*"', 'url = "postgresql://127.0.0.1:1/none"', text))
+    local.write_text(local.read_text().replace(redis_url, "redis://127.0.0.1:1/0"))
 
     ran = in_force("route", "--tenant", "acme", "--to", "+33140000001", "--from", "0612345678")
 
     assert ran.code == 3
+    assert "the tenants in force cannot be read" in ran.err
+
+
+def test_the_database_is_left_alone_by_who_only_asks(in_force: Callable[..., Ran], records: Path) -> None:
+    (records / "records.db").unlink()
+
+    assert in_force("crm", "list", "--tenant", "acme").code == 0
+    assert not (records / "records.db").exists()
+
+
+def test_apply_says_when_routers_did_not_get_it(
+    run: Callable[..., Ran], records: Path, redis_url: str
+) -> None:
+    local = records / "local.toml"
+    local.write_text(local.read_text().replace(redis_url, "redis://127.0.0.1:1/0"))
+
+    ran = run("apply")
+
+    assert ran.code == 3
+    assert "The records have it, the routers do not" in ran.err
+
+
+def test_doctor_looks_at_what_is_published(in_force: Callable[..., Ran]) -> None:
+    told = {
+        (one["what"], one["state"]): one["found"] for one in in_force("doctor", "--json").json["findings"]
+    }
+
+    assert told[("tenants", "ok")] == "1 tenant published, no errors"
+
+
+def test_check_says_that_its_files_are_for_apply(in_force: Callable[..., Ran]) -> None:
+    assert "these files are in force once `crmroute apply` took them" in in_force("check").err

@@ -9,25 +9,32 @@ from collections.abc import Coroutine
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from rich.table import Table
 from rich.text import Text
 
-from router.cli.configuration import read_tenants, require_folder
+from router.cli.configuration import read_manifests, read_tenants, require_folder
 from router.cli.doctor.asterisk import asterisk_findings
-from router.cli.doctor.configuration import settings_findings, tenant_findings
+from router.cli.doctor.configuration import (
+    published_findings,
+    settings_findings,
+    tenant_findings,
+    unread_findings,
+)
 from router.cli.doctor.findings import OUT_OF_TIME, Area, Finding, State
 from router.cli.doctor.names import name_findings
 from router.cli.doctor.redis import redis_findings
 from router.cli.errors import ExitCode
 from router.cli.output import Screen, counted, milliseconds, plain
-from router.core.plans import TenantPlan
+from router.cli.tenants_in_force import read_tenants_in_force
+from router.core.tenants import Tenant
+from router.settings.checking import tenant_check
 from router.settings.errors import SettingsError
 from router.settings.load import load_settings
 from router.settings.model import Settings
-from router.settings.tenant_files import TenantFiles
+from router.settings.planning import plan_of
+from router.store.errors import StoreError, StoreMisconfigured
 
 SECTION_SECONDS = 4.5
 QUESTION_SECONDS = 2.0
@@ -60,17 +67,29 @@ async def find_all(folder: Path) -> list[Finding]:
         settings = load_settings(require_folder(folder), os.environ)
     except SettingsError as error:
         files = read_tenants(folder)
-        tenants = tenant_findings(len(files.tenants()), files.problems())
-        return [*settings_findings(folder, error.problems), *tenants, *_not_looked_at()]
-    files = read_tenants(folder, settings)
-    sections = await asyncio.gather(*_sections(settings, files))
-    own = [*settings_findings(folder, ()), *tenant_findings(len(files.tenants()), files.problems())]
-    return own + [finding for section in sections for finding in section]
+        of_tenants = tenant_findings(len(files.tenants()), files.problems())
+        return [*settings_findings(folder, error.problems), *of_tenants, *_not_looked_at()]
+    tenants, own = await _tenants(folder, settings)
+    sections = await asyncio.gather(*_sections(settings, tenants))
+    return settings_findings(folder, ()) + own + [finding for section in sections for finding in section]
 
 
-def _sections(settings: Settings, files: TenantFiles) -> list[Coroutine[Any, Any, list[Finding]]]:
-    tenants = list(files.tenants().values())
-    plans = [TenantPlan(tenant, settings.destinations, ZoneInfo(tenant.zone)) for tenant in tenants]
+async def _tenants(folder: Path, settings: Settings) -> tuple[list[Tenant], list[Finding]]:
+    """Those in force, from where routers take them, and what is to be said of them."""
+    if settings.tenants.source == "files":
+        files = read_tenants(folder, settings)
+        return list(files.tenants().values()), tenant_findings(len(files.tenants()), files.problems())
+    try:
+        async with asyncio.timeout(QUESTION_SECONDS):
+            tenants = await read_tenants_in_force(settings.redis)
+    except (StoreError, StoreMisconfigured, TimeoutError) as error:
+        return [], unread_findings(str(error) or OUT_OF_TIME)
+    check = tenant_check(settings, read_manifests(folder)[0])
+    return list(tenants.values()), published_findings(tenants, check)
+
+
+def _sections(settings: Settings, tenants: list[Tenant]) -> list[Coroutine[Any, Any, list[Finding]]]:
+    plans = [plan_of(tenant, settings.destinations) for tenant in tenants]
     return [
         *(
             _limited(f"asterisk {server.name}", asterisk_findings(server, settings, plans, QUESTION_SECONDS))

@@ -21,6 +21,7 @@ from router.core.problems import pick_one
 from router.core.tenants import Tenant
 from router.records import publications, tenants
 from router.records.configuration import FILES
+from router.store.errors import StoreError
 
 SIGNS = {
     Change.ADDED: ("+", "green"),
@@ -63,10 +64,23 @@ async def apply(
             screen.note("Nothing was changed.", "yellow")
             return ExitCode.PROBLEMS
         done = [await _apply(opened, one, files, comment) for one in planned]
+        problem = await _hand_over(opened)
     screen.answer(done)
     if done:
         screen.show(f"{counted(len(done), 'tenant')} put in force.")
-    return ExitCode.OK
+    if problem:
+        screen.note(f"The records have it, the routers do not: {problem}", "bold red")
+        screen.note("  They get it from `crmroute admin`, or from another apply.", "cyan")
+    return ExitCode.UNREACHABLE if problem else ExitCode.OK
+
+
+async def _hand_over(opened: Desk) -> str:
+    """All that is in force, for this may be the only publisher of the site; what is wrong, or empty."""
+    try:
+        await opened.publisher.compare()
+    except StoreError as error:
+        return str(error)
+    return ""
 
 
 def _tenants(folder: Path, names: Sequence[str]) -> dict[TenantId, Tenant]:
