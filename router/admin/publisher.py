@@ -18,7 +18,7 @@ from router.records.database import Database
 from router.records.errors import RecordsError
 from router.records.publications import Publication
 from router.store.errors import StoreError
-from router.store.seams import PlanBoard, PublishedPlan
+from router.store.plan_seam import PlanBoard, PublishedPlan
 
 log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from router.core.checks.scope import CheckLimits, Scope
 from router.core.checks.sources import check_integration
 from router.core.checks.targets import check_target
 from router.core.destinations import DestinationKind
+from router.core.display import one_line
 from router.core.identities import RuleName
 from router.core.manifests import Manifest
 from router.core.numbers import CallerKind, understand_called, understand_caller
@@ -39,12 +40,32 @@ def check_tenant(
     """
     scope = Scope(tenant, templates, manifests or None, limits or CheckLimits(), is_zone)
     return [
+        *_check_signs(tenant),
         *_check_place(scope),
         *_check_numbers(tenant),
         *_check_entries(tenant),
         *_check_integrations(scope),
         *_check_rules(scope),
     ]
+
+
+def _check_signs(tenant: Tenant) -> Iterator[Problem]:
+    """A pattern that ends in `$` lets a line end through, which no protocol behind these names would."""
+    names: list[tuple[Path, str]] = [
+        (("id",), tenant.id),
+        *((("numbers", at, "did"), one.did) for at, one in enumerate(tenant.numbers)),
+        *((("ivr_entries", at, "name"), one.name) for at, one in enumerate(tenant.ivr_entries)),
+        *((("integrations", at, "name"), one.name) for at, one in enumerate(tenant.integrations)),
+        *((("rules", at, "name"), one.name) for at, one in enumerate(tenant.rules)),
+        *(
+            (("rules", at, "greeting", "sound"), one.greeting.sound)
+            for at, one in enumerate(tenant.rules)
+            if one.greeting
+        ),
+    ]
+    for path, name in names:
+        if not name.isprintable():
+            yield error(path, f"`{one_line(name, 40)}` has a sign that does not show", "Write it anew.")
 
 
 def _check_place(scope: Scope) -> Iterator[Problem]:

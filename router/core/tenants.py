@@ -4,6 +4,7 @@ The struct is the tenant's file (`config/tenants/<tenant>.toml`) as it is writte
 of it the compiled plan that the call path uses.
 """
 
+import re
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -12,6 +13,9 @@ from router.core.call_logs import LogOptions
 from router.core.destinations import Target
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.rules import Rule
+
+TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""A tenant's id whole: it is part of addresses, keys and places in the dialplan."""
 
 
 class Number(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -55,7 +59,7 @@ class Integration(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class Tenant(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    id: Annotated[TenantId, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    id: Annotated[TenantId, Meta(pattern=f"^{TENANT_ID.pattern}$")]
     name: str = ""
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
     """ISO 3166 code: decides how national numbers are read."""

@@ -23,7 +23,7 @@ from router.core.differences import Difference, differences
 from router.core.identities import RuleName, TenantId
 from router.core.problems import Problem, error
 from router.core.rules import Rule
-from router.core.tenants import Integration, IvrEntry, Number, Tenant
+from router.core.tenants import TENANT_ID, Integration, IvrEntry, Number, Tenant
 from router.records import audit, integrations, numbers, publications, rules, tenants
 from router.records.audit import Actor, Deed
 from router.records.database import Database
@@ -31,7 +31,6 @@ from router.records.errors import Conflict, NotFound
 from router.records.publications import Publication
 
 Check = Callable[[Tenant], Sequence[Problem]]
-TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 PAGE, FILES = "page", "files"
 
 

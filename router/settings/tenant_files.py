@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from router.core.identities import TenantId
 from router.core.problems import Problem, error
-from router.core.tenants import Tenant
+from router.core.tenants import TENANT_ID, Tenant
 from router.settings.documents import Document, Unreadable, parse_document
 from router.settings.errors import FileProblem
 from router.settings.folder_watch import FolderEvents, watch_folder
@@ -45,7 +45,6 @@ POLL_SECONDS = 1.0
 """How often everything is looked at where changes are not announced at all."""
 FOLDER = ""
 """Stands for the folder itself among the names of its files."""
-TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 BARE_DATE = re.compile(r"[=\[,]\s*\d{4}-\d\d-\d\d|[=\[,]\s*\d\d:\d\d")
 
 

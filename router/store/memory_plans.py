@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from router.core.identities import TenantId
 from router.store.errors import StoreError
-from router.store.seams import PlanNumbers, PublishedPlan
+from router.store.plan_seam import PlanNumbers, PublishedPlan
 
 PAUSE_SECONDS = 0.5
 

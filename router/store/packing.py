@@ -15,7 +15,7 @@ from router.core.decisions import Decision
 from router.core.lookups import Answer, LookupJob, Waiter
 from router.core.open_calls import OpenCall
 from router.core.rules import Outcome
-from router.store.seams import PublishedPlan
+from router.store.plan_seam import PublishedPlan
 
 T = TypeVar("T")
 

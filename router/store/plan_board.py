@@ -19,8 +19,8 @@ from router.store.connections import Connections, Listener
 from router.store.errors import StoreError
 from router.store.keys import Keys
 from router.store.packing import Unreadable, pack, unpack_plan
+from router.store.plan_seam import PlanNumbers, PublishedPlan
 from router.store.scripts import Scripts
-from router.store.seams import PlanNumbers, PublishedPlan
 from router.store.wires import Reply
 
 log = structlog.get_logger(__name__)

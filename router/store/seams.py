@@ -11,7 +11,7 @@ All of it is at-least-once: a look-up only reads, and a call is moved once becau
 channel.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from router.core.errands import AnyErrand, Reply
 from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
-from router.core.tenants import Tenant
+from router.store.plan_seam import PlanBoard
 
 
 class TakenJob(Struct, frozen=True):
@@ -333,47 +333,6 @@ class CallLogDesk(Protocol):
         """Put back what was given up, or the one with this id, and try its integrations at once; how many.
 
         Raises `StoreError`.
-        """
-
-
-class PublishedPlan(Struct, frozen=True):
-    """A tenant's configuration, as it was put in force."""
-
-    tenant: TenantId
-    number: int
-    """It goes up with each publication of the tenant."""
-    document: Tenant | None
-    """None: the tenant was removed."""
-
-
-class PlanNumbers(Struct, frozen=True):
-    mark: str
-    """Empty until the board was filled; another one after it was emptied."""
-    numbers: dict[TenantId, int]
-
-
-class PlanBoard(Protocol):
-    """Where published plans are handed to routers and workers; it may be emptied, and is filled again."""
-
-    async def put(self, plan: PublishedPlan, replacing: int | None = None) -> bool:
-        """Hand out a plan newer than the one that is there, or in place of the one with this number.
-
-        False when another one stays. Raises `StoreError`.
-        """
-
-    async def finish(self, mark: str) -> None:
-        """Every plan was put: readers may conclude that what is not here is gone. Raises `StoreError`."""
-
-    async def numbers(self) -> PlanNumbers:
-        """Raises `StoreError`."""
-
-    async def fetch(self, tenants: Iterable[TenantId]) -> list[PublishedPlan]:
-        """Those that are there and can be read. Raises `StoreError`."""
-
-    def news(self) -> AsyncIterator[frozenset[TenantId] | None]:
-        """The tenants whose plan changed, for ever; None to look at everything, at first and when in doubt.
-
-        It outlives the store's outages.
         """
 
 

@@ -14,7 +14,7 @@ from router.core.identities import TenantId
 from router.core.tenants import Tenant
 from router.settings.tenant_files import Changes
 from router.store.errors import StoreError
-from router.store.seams import PlanBoard, PublishedPlan
+from router.store.plan_seam import PlanBoard, PublishedPlan
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from router.core.problems import Problem
 from router.core.tenants import Tenant
 from router.settings.model import TenantSettings
 from router.settings.tenant_files import Changes, TenantFiles
-from router.store.seams import PlanBoard
+from router.store.plan_seam import PlanBoard
 from router.store.tenant_feed import TenantFeed
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from router.core.tenants import Tenant
 from router.records.configuration import Configuration
 from router.records.tables import publications
 from router.store.errors import StoreUnavailable
-from router.store.seams import PublishedPlan
+from router.store.plan_seam import PublishedPlan
 from tests.admin.watching import WatchedStore
 from tests.records.makers import ACME, JANE, OTHER, profile, tenant
 

@@ -645,3 +645,20 @@ def test_the_meant_placeholder_is_offered() -> None:
     ]
 
     assert problem.mend.startswith("Did you mean `caller`?")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('[[ivr_entries]]\nname = "account\\n"\nrule = "r"\n', "ivr_entries[1].name"),
+        (CRM.replace('"crm"', '"crm\\n"'), "integrations[1].name"),
+        (
+            f'[[rules]]\nname = "r"\nlocation = "ivr"\ngreeting.sound = "hello\\n"\n{IVR_MAIN}',
+            "rules[1].greeting.sound",
+        ),
+    ],
+)
+def test_a_line_end_behind_a_name_is_an_error(text: str, path: str) -> None:
+    told = [path_text(problem.path) for problem in check(text) if "does not show" in problem.what]
+
+    assert told == [path]

@@ -14,7 +14,7 @@ from router.settings.tenant_files import Changes
 from router.store import plan_board
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
-from router.store.seams import PublishedPlan
+from router.store.plan_seam import PublishedPlan
 from router.store.tenant_feed import TenantFeed
 from tests.store.rigs import MemoryRig, RedisRig, Rig
 
