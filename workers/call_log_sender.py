@@ -27,6 +27,7 @@ import structlog
 
 from router.core.call_logs import FinishedCall, Logged
 from router.core.faults import Fault
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.limits import CallLogLimits, given_up_text
 from router.store.seams import CallLogQueue, TakenCall
@@ -74,7 +75,7 @@ class CallLogSender:
         self._limits = limits or CallLogLimits()
         self._jitter = jitter
         self._in_hand: set[asyncio.Task[None]] = set()
-        self._store = _StoreWatch()
+        self._store = Trouble(log, "call_log.store_failing", "call_log.store_working", (StoreError,))
 
     @property
     def in_hand(self) -> int:
@@ -196,20 +197,3 @@ class CallLogSender:
 def named(call: FinishedCall) -> dict[str, str]:
     """A call's fields in every log line."""
     return {"tenant": call.tenant, "uniqueid": call.call_id, "integration": call.integration}
-
-
-class _StoreWatch:
-    """Says once that the store fails the call log, and once that it works."""
-
-    def __init__(self) -> None:
-        self._is_lost = False
-
-    def failed(self, error: StoreError) -> None:
-        if not self._is_lost:
-            log.error("call_log.store_failing", error=type(error).__name__, problem=str(error)[:256])
-        self._is_lost = True
-
-    def worked(self) -> None:
-        if self._is_lost:
-            log.info("call_log.store_working")
-        self._is_lost = False

@@ -24,6 +24,7 @@ from router.core.identities import TenantId
 from router.core.lookups import Answer
 from router.core.rules import Outcome
 from router.core.tenants import CacheAges
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.seams import JobQueue, TakenJob
 from workers.catalogue import Catalogue, Found
@@ -61,7 +62,7 @@ class Runner:
         self._reclaim_idle_seconds = reclaim_idle_seconds
         self._worker = worker
         self._in_hand: dict[_Name, asyncio.Task[None]] = {}
-        self._store = _StoreWatch()
+        self._store = Trouble(log, "worker.store_failing", "worker.store_working", (StoreError,))
 
     @property
     def in_hand(self) -> int:
@@ -204,23 +205,6 @@ class Runner:
 
 
 BROKEN = "crmroute failed on this look-up (a mistake of its own; the worker's log has it)"
-
-
-class _StoreWatch:
-    """Says once that jobs cannot be settled or taken over, and once that they can."""
-
-    def __init__(self) -> None:
-        self._is_lost = False
-
-    def failed(self, error: StoreError) -> None:
-        if not self._is_lost:
-            log.error("worker.store_failing", error=type(error).__name__, problem=str(error)[:256])
-        self._is_lost = True
-
-    def worked(self) -> None:
-        if self._is_lost:
-            log.info("worker.store_working")
-        self._is_lost = False
 
 
 _Name = tuple[TenantId, str]

@@ -19,6 +19,7 @@ import structlog
 from router.records import decisions, marks, retention
 from router.records.database import Database
 from router.records.errors import RecordsError
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.seams import DecisionPage, DecisionStream
 
@@ -91,7 +92,7 @@ class DecisionRecorder:
         return page.last_id
 
     async def _record(self) -> None:
-        state = _State("recording")
+        state = _trouble("recording")
         while True:
             try:
                 count = await self.step()
@@ -105,7 +106,7 @@ class DecisionRecorder:
                 await asyncio.sleep(IDLE_SECONDS)
 
     async def _sweep(self) -> None:
-        state = _State("forgetting")
+        state = _trouble("forgetting")
         while True:
             try:
                 count = await self.forget_old()
@@ -118,26 +119,5 @@ class DecisionRecorder:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-class _State:
-    """Tells once that something fails, and once that it works again."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._is_failing = False
-
-    def failed(self, error: Exception) -> None:
-        if not self._is_failing:
-            is_known = isinstance(error, RecordsError | StoreError)
-            log.error(
-                "history.failing",
-                what=self._what,
-                error=type(error).__name__,
-                problem=str(error)[:256] if is_known else "",
-                exc_info=None if is_known else error,
-            )
-        self._is_failing = True
-
-    def worked(self) -> None:
-        if self._is_failing:
-            log.info("history.working", what=self._what)
-        self._is_failing = False
+def _trouble(what: str) -> Trouble:
+    return Trouble(log, "history.failing", "history.working", (RecordsError, StoreError), what=what)

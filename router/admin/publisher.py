@@ -17,6 +17,7 @@ from router.records import publications
 from router.records.database import Database
 from router.records.errors import RecordsError
 from router.records.publications import Publication
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.plan_seam import PlanBoard, PublishedPlan
 
@@ -45,7 +46,7 @@ class Publisher:
         self._database = database
         self._board = board
         self._last_id: int | None = None
-        self._is_failing = False
+        self._trouble = Trouble(log, "plans.failing", "plans.working", (RecordsError, StoreError))
 
     async def hand_over(self, publication: Publication | None) -> bool:
         """At once, after its commit. False when the board is away: `run` makes it good, in any process."""
@@ -70,9 +71,9 @@ class Publisher:
                     compare_at = now + COMPARE_SECONDS
                 else:
                     await self._hand_over_new()
-                self._worked()
+                self._trouble.worked()
             except Exception as error:  # whatever it is, publishing goes on with the next attempt
-                self._failed(error)
+                self._trouble.failed(error)
                 self._last_id = None  # compare everything: what cannot be read is passed over there
             await asyncio.sleep(EVERY_SECONDS)
 
@@ -121,22 +122,6 @@ class Publisher:
             await self._board.put(plan_of(publication))
         if new:
             self._last_id = new[-1].id
-
-    def _failed(self, error: Exception) -> None:
-        if not self._is_failing:
-            is_known = isinstance(error, RecordsError | StoreError)
-            log.error(
-                "plans.failing",
-                error=type(error).__name__,
-                problem=str(error)[:256] if is_known else "",
-                exc_info=None if is_known else error,
-            )
-        self._is_failing = True
-
-    def _worked(self) -> None:
-        if self._is_failing:
-            log.info("plans.working")
-        self._is_failing = False
 
 
 def plan_of(publication: Publication) -> PublishedPlan:
