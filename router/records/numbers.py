@@ -49,43 +49,23 @@ async def every_entry(connection: AsyncConnection, tenant: TenantId) -> list[Ent
 
 async def put_number(connection: AsyncConnection, tenant: TenantId, number: Number) -> None:
     """Add it at the end, or change the one that is there. Raises NotFound for an unknown rule."""
-    rule = await _rule_id(connection, tenant, number.rule)
-    where = (numbers.c.tenant == tenant, numbers.c.did == number.did)
-    values = {"rule": rule, "note": number.note}
-    changed = await connection.execute(numbers.update().where(*where).values(**values))
-    if changed.rowcount == 0:
-        position = await _next_position(connection, numbers, tenant)
-        await connection.execute(
-            numbers.insert().values(tenant=tenant, did=number.did, position=position, **values)
-        )
+    await _put(connection, numbers, tenant, {"did": number.did}, number)
+
+
+async def put_entry(connection: AsyncConnection, tenant: TenantId, entry: IvrEntry) -> None:
+    """The same."""
+    await _put(connection, ivr_entries, tenant, {"name": entry.name}, entry)
 
 
 async def remove_number(connection: AsyncConnection, tenant: TenantId, did: str) -> None:
     """Raises NotFound."""
-    where = (numbers.c.tenant == tenant, numbers.c.did == did)
-    gone = await connection.execute(numbers.delete().where(*where))
-    if gone.rowcount == 0:
+    if not await _remove(connection, numbers, tenant, numbers.c.did == did):
         raise NotFound(f"number {did}")
-
-
-async def put_entry(connection: AsyncConnection, tenant: TenantId, entry: IvrEntry) -> None:
-    """Add it at the end, or change the one that is there. Raises NotFound for an unknown rule."""
-    rule = await _rule_id(connection, tenant, entry.rule)
-    where = (ivr_entries.c.tenant == tenant, ivr_entries.c.name == entry.name)
-    values = {"rule": rule, "note": entry.note}
-    changed = await connection.execute(ivr_entries.update().where(*where).values(**values))
-    if changed.rowcount == 0:
-        position = await _next_position(connection, ivr_entries, tenant)
-        await connection.execute(
-            ivr_entries.insert().values(tenant=tenant, name=entry.name, position=position, **values)
-        )
 
 
 async def remove_entry(connection: AsyncConnection, tenant: TenantId, name: str) -> None:
     """Raises NotFound."""
-    where = (ivr_entries.c.tenant == tenant, ivr_entries.c.name == name)
-    gone = await connection.execute(ivr_entries.delete().where(*where))
-    if gone.rowcount == 0:
+    if not await _remove(connection, ivr_entries, tenant, ivr_entries.c.name == name):
         raise NotFound(f"IVR entry {name}")
 
 
@@ -97,34 +77,48 @@ async def replace_all(
     rule_ids: Mapping[RuleName, int],
 ) -> None:
     """Exactly these, in this order. Raises Conflict where a name stands twice, or a rule is missing."""
-    await connection.execute(numbers.delete().where(numbers.c.tenant == tenant))
-    await connection.execute(ivr_entries.delete().where(ivr_entries.c.tenant == tenant))
     _require_distinct([number.did for number in listed], "number")
     _require_distinct([entry.name for entry in entries], "IVR entry")
-    rows = [
-        {
-            "tenant": tenant,
-            "did": one.did,
-            "position": at,
-            "rule": _known(one.rule, rule_ids),
-            "note": one.note,
-        }
-        for at, one in enumerate(listed)
-    ]
+    await _fill(connection, numbers, tenant, [({"did": one.did}, one) for one in listed], rule_ids)
+    await _fill(connection, ivr_entries, tenant, [({"name": one.name}, one) for one in entries], rule_ids)
+
+
+async def _fill(
+    connection: AsyncConnection,
+    table: sa.Table,
+    tenant: TenantId,
+    rows: Sequence[tuple[Mapping[str, str], Number | IvrEntry]],
+    rule_ids: Mapping[RuleName, int],
+) -> None:
+    await connection.execute(table.delete().where(table.c.tenant == tenant))
     if rows:
-        await connection.execute(numbers.insert(), rows)
-    rows = [
-        {
-            "tenant": tenant,
-            "name": one.name,
-            "position": at,
-            "rule": _known(one.rule, rule_ids),
-            "note": one.note,
-        }
-        for at, one in enumerate(entries)
-    ]
-    if rows:
-        await connection.execute(ivr_entries.insert(), rows)
+        values = [
+            {**key, "tenant": tenant, "position": at, "rule": _known(one.rule, rule_ids), "note": one.note}
+            for at, (key, one) in enumerate(rows)
+        ]
+        await connection.execute(table.insert(), values)
+
+
+async def _put(
+    connection: AsyncConnection,
+    table: sa.Table,
+    tenant: TenantId,
+    key: Mapping[str, str],
+    one: Number | IvrEntry,
+) -> None:
+    values = {"rule": await _rule_id(connection, tenant, one.rule), "note": one.note}
+    where = (table.c.tenant == tenant, *(table.c[name] == value for name, value in key.items()))
+    changed = await connection.execute(table.update().where(*where).values(**values))
+    if changed.rowcount == 0:
+        position = await _next_position(connection, table, tenant)
+        await connection.execute(table.insert().values(tenant=tenant, **key, position=position, **values))
+
+
+async def _remove(
+    connection: AsyncConnection, table: sa.Table, tenant: TenantId, which: sa.ColumnElement[bool]
+) -> bool:
+    """Whether it was there."""
+    return (await connection.execute(table.delete().where(table.c.tenant == tenant, which))).rowcount > 0
 
 
 def _known(name: RuleName | None, rule_ids: Mapping[RuleName, int]) -> int | None:
