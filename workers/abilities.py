@@ -55,9 +55,12 @@ class Abilities:
 
     async def try_lookup(self, subject: Subject, wanted: TryLookup) -> Tried:
         """A look-up that neither reads nor fills the cache."""
-        job = trial_job(subject, wanted)
+        return await self.try_job(subject, trial_job(subject, wanted))
+
+    async def try_job(self, subject: Subject, job: LookupJob) -> Tried:
+        """The same for a job as a call's router makes it."""
         started_at = _now()
-        answer = await self._lookups.run(job, subject, wanted.seconds)
+        answer = await self._lookups.run(job, subject, job.budget_seconds)
         number = job.caller.e164 if job.key.by is AskedBy.NUMBER else None
         spelt = spellings(number, subject.country) if number else ()
         return Tried(answer, spelt, answer.attempts, _now() - started_at)

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 import structlog
 from msgspec import Struct
 
+from router.core.errands import TryDraft
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.lookups import LookupJob
 from router.core.plans import digest_of, find_integration, own_integration_name
 from router.core.rules import Credentials
-from router.core.tenants import Integration, Tenant
+from router.core.tenants import Tenant
 from router.settings.entry_points import added_connectors
 from router.settings.errors import SecretMissing
 from router.settings.sealed import Sealer
@@ -68,6 +69,7 @@ BUILT_IN: Mapping[str, Connector[Any]] = {
 }
 SECRETS_KEPT_SECONDS = 30.0
 KEPT_MOST = 20_000
+NOT_HERE = "the worker does not have this integration's configuration"
 
 
 def load_connectors() -> dict[str, Connector[Any]]:
@@ -106,6 +108,17 @@ class Found(Struct, frozen=True):
     """Look-ups at the same time that its tenant allows."""
     revision: str
     """Of the settings in hand; a job made from other settings carries another one."""
+
+
+class _Given(Struct, frozen=True):
+    """What an integration is made of."""
+
+    name: IntegrationName
+    connector: str
+    settings: Mapping[str, Any]
+    credentials_of: RuleName | None
+    credentials: Credentials | None
+    """Those of that rule, in place of the integration's."""
 
 
 _Wanted = tuple[TenantId, IntegrationName, RuleName | None]
@@ -160,42 +173,49 @@ class Catalogue:
             raise IntegrationUnusable(kept.problem)
         return kept.found
 
+    def drafted(self, errand: TryDraft) -> Found:
+        """Of settings that need not be in force, and are not kept here. Raises IntegrationUnusable."""
+        tenant = self._tenants.tenant(errand.tenant)
+        if tenant is None:
+            raise IntegrationUnusable(NOT_HERE)
+        given = _Given(errand.integration, errand.connector, errand.settings, errand.rule, errand.credentials)
+        return self._found(tenant, given, in_flight=1)
+
     def _read(self, wanted: _Wanted, tenant: Tenant | None) -> _Kept:
         _, name, credentials_of = wanted
         integration = find_integration(tenant, name) if tenant else None
         if tenant is None or integration is None:
             # Not kept: the file may arrive at any moment.
-            raise IntegrationUnusable("the worker does not have this integration's configuration")
+            raise IntegrationUnusable(NOT_HERE)
         try:
-            found = self._found(tenant, integration, credentials_of)
+            credentials = _credentials(tenant, credentials_of)
+            given = _Given(name, integration.connector, integration.settings, credentials_of, credentials)
+            found = self._found(tenant, given, integration.in_flight)
         except IntegrationUnusable as unusable:
             return _Kept(tenant, self._clock(), None, unusable.problem)
         return _Kept(tenant, self._clock(), found)
 
-    def _found(self, tenant: Tenant, integration: Integration, credentials_of: RuleName | None) -> Found:
-        connector = self._connectors.get(integration.connector)
+    def _found(self, tenant: Tenant, given: _Given, in_flight: int) -> Found:
+        connector = self._connectors.get(given.connector)
         if connector is None:
-            raise IntegrationUnusable(f"the worker has no connector `{integration.connector}`")
-        credentials = _credentials(tenant, credentials_of)
-        given: Mapping[str, Any] = integration.settings
-        if credentials is not None:
-            given = connector.with_credentials(given, credentials)
-        what = f"the configuration of `{integration.name}`"
-        unseal = self._unsealer(tenant.id, integration.name, credentials_of if credentials else None)
-        settings = read_settings(given, connector.settings, self._environment, what, unseal)
-        revision = digest_of(integration.connector, integration.settings, credentials)
-        identity = digest_of(
-            integration.connector, {key: given[key] for key in connector.identity if key in given}
-        )
+            raise IntegrationUnusable(f"the worker has no connector `{given.connector}`")
+        settings = given.settings
+        if given.credentials is not None:
+            settings = connector.with_credentials(settings, given.credentials)
+        what = f"the configuration of `{given.name}`"
+        unseal = self._unsealer(tenant.id, given.name, given.credentials_of if given.credentials else None)
+        read = read_settings(settings, connector.settings, self._environment, what, unseal)
+        told = {key: settings[key] for key in connector.identity if key in settings}
+        identity = digest_of(given.connector, told)
         subject = Subject(
             connector=connector,
-            settings=settings,
+            settings=read,
             country=tenant.country,
             tenant=tenant.id,
-            integration=integration.name,
-            grant=GrantName(tenant.id, integration.name, credentials_of, identity),
+            integration=given.name,
+            grant=GrantName(tenant.id, given.name, given.credentials_of, identity),
         )
-        return Found(subject, integration.in_flight, revision)
+        return Found(subject, in_flight, digest_of(given.connector, given.settings, given.credentials))
 
     def _unsealer(
         self, tenant: TenantId, integration: IntegrationName, rule: RuleName | None

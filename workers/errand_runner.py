@@ -29,6 +29,7 @@ from router.core.errands import (
     SignInDone,
     SignInState,
     TellSignIn,
+    TryDraft,
     TryLookup,
 )
 from router.core.faults import MENDS, Fault
@@ -38,7 +39,7 @@ from router.store.seams import Errands, TakenErrand
 from workers.abilities import Abilities
 from workers.accounts import Subject
 from workers.asking import Asker
-from workers.catalogue import Catalogue
+from workers.catalogue import Catalogue, Found
 from workers.connectors import oauth
 from workers.connectors.steps import Grant, OAuthClient
 from workers.errors import IntegrationUnusable, LookupFailed, LookupRefused
@@ -128,8 +129,7 @@ class ErrandRunner:
     async def reply(self, errand: AnyErrand) -> Reply:
         """Never raises but for the store, and for its task's end."""
         try:
-            found = self._catalogue.integration(errand.tenant, errand.integration, errand.rule)
-            return await self._answer(errand, found.subject)
+            return await self._answer(errand, self._found(errand).subject)
         except IntegrationUnusable as unusable:
             return ErrandFailed(Fault.SETTINGS, unusable.problem, MENDS[Fault.SETTINGS])
         except LookupFailed as failed:
@@ -141,6 +141,12 @@ class ErrandRunner:
             problem = "crmroute failed on this (a mistake of its own; the worker's log has it)"
             return ErrandFailed(Fault.ANSWER, problem)
 
+    def _found(self, errand: AnyErrand) -> Found:
+        """Raises IntegrationUnusable."""
+        if isinstance(errand, TryDraft):
+            return self._catalogue.drafted(errand)
+        return self._catalogue.integration(errand.tenant, errand.integration, errand.rule)
+
     async def _answer(self, errand: AnyErrand, subject: Subject) -> Reply:
         match errand:
             case CheckConnection():
@@ -151,6 +157,8 @@ class ErrandRunner:
                 return Fields(errand.module, await self._abilities.fields(subject, errand.module))
             case TryLookup():
                 return await self._abilities.try_lookup(subject, errand)
+            case TryDraft():
+                return await self._abilities.try_job(subject, errand.job)
             case TellSignIn():
                 return await self._tell(subject)
             case BeginSignIn(redirect_uri=""):

@@ -12,12 +12,14 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from router.admin.api.audit import AuditController, TenantAuditController
 from router.admin.api.calls import CallsController, RetentionController
+from router.admin.api.connections import ConnectionsController, ConnectorsController
 from router.admin.api.integrations import IntegrationsController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
 from router.admin.api.rules import RuleOrderController, RulesController
 from router.admin.api.tenants import TenantsController
 from router.admin.api.tokens import TokensController
+from router.admin.api.trials import TrialsController
 from router.admin.api.users import UsersController
 from router.admin.authentication import Authenticate, authentication_middleware
 from router.admin.identity import Identity
@@ -50,12 +52,15 @@ def build_app(
         route_handlers=[
             TenantsController,
             RulesController,
+            TrialsController,
             RuleOrderController,
             NumbersController,
             EntriesController,
             CallsController,
             RetentionController,
             IntegrationsController,
+            ConnectionsController,
+            ConnectorsController,
             UsersController,
             TokensController,
             AuditController,

@@ -18,6 +18,7 @@ from litestar import Litestar
 
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
+from router.admin.crm_fields import CrmFields
 from router.admin.decision_recorder import DecisionRecorder
 from router.admin.pages.routes import page_routers
 from router.admin.publisher import Publisher
@@ -64,6 +65,7 @@ async def run_admin(
                 accounts=accounts,
                 vault=vault,
                 store=store,
+                crm_fields=CrmFields(store.errands, time.monotonic),
                 manifests=manifests,
                 check=check,
                 clock=time.time,

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from router.admin.crm_fields import CrmFields
 from router.admin.publisher import Publisher
 from router.admin.secrets import Secrets
+from router.core.checks.sources import CUSTOM_CONNECTOR
 from router.core.identities import TenantId
 from router.core.manifests import Manifest
 from router.core.problems import Problem
@@ -29,10 +31,16 @@ class Site(Struct, frozen=True, kw_only=True):
     accounts: Accounts
     vault: Vault
     store: Store
+    crm_fields: CrmFields
     manifests: Mapping[str, Manifest]
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]
     """The time of day, in seconds since the epoch."""
+
+    @property
+    def custom_url(self) -> Manifest:
+        """What a rule with an address of its own may set."""
+        return self.manifests[CUSTOM_CONNECTOR]
 
     def secrets(self, tenant: TenantId) -> Secrets:
         return Secrets(self.manifests, self.vault, tenant)

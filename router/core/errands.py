@@ -5,13 +5,15 @@ whoever asked. Only workers meet CRMs, secrets and tokens: the command line and 
 """
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
 from router.core.crm_catalog import CrmField, CrmModule
 from router.core.faults import Fault, Step
 from router.core.identities import IntegrationName, RuleName, TenantId
-from router.core.lookups import Answer
+from router.core.lookups import Answer, LookupJob
+from router.core.rules import Credentials
 
 
 class Errand(Struct, frozen=True, kw_only=True):
@@ -63,11 +65,31 @@ class FinishSignIn(Errand, frozen=True, tag=True):
     code: str = ""
 
 
+class TryDraft(Errand, frozen=True, tag=True):
+    """The look-up of a rule that need not be in force: its job, with the settings that it would have."""
+
+    job: LookupJob
+    connector: str
+    settings: dict[str, Any]
+    """Secrets sealed, as they are kept."""
+    credentials: Credentials | None = None
+    """A user of the rule's own."""
+
+
 class TellSignIn(Errand, frozen=True, tag=True):
     """Whether the integration is signed in, and what is wrong if it is not."""
 
 
-AnyErrand = CheckConnection | ListModules | ListFields | TryLookup | BeginSignIn | FinishSignIn | TellSignIn
+AnyErrand = (
+    CheckConnection
+    | ListModules
+    | ListFields
+    | TryLookup
+    | TryDraft
+    | BeginSignIn
+    | FinishSignIn
+    | TellSignIn
+)
 
 
 class StepState(StrEnum):

@@ -4,18 +4,23 @@ pretended.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from secrets import token_hex
+from typing import Any
+
+from msgspec import Struct
 
 from router.core.calls import Call, Moment
 from router.core.decide import Limits
 from router.core.decisions import Decision
+from router.core.errands import ErrandFailed, Tried, TryDraft
 from router.core.events import CallParked, LookupAnswered, LookupUnavailable, TimerEnded, TimerName
-from router.core.identities import RouterName
+from router.core.identities import RouterName, RuleName
 from router.core.lookups import Answer, Asked, CacheState, LookupJob, Waiter
 from router.core.plans import TenantPlan
 from router.core.rehearsals import Pretended, begin, finish, hear, pretend
+from router.core.rules import Credentials, Outcome
 from router.store.errors import StoreError
 from router.store.seams import Store
 
@@ -27,8 +32,23 @@ SLACK_SECONDS = 0.5
 Now = Callable[[], Moment]
 
 
+class Drafted(Struct, frozen=True):
+    """What a rule that need not be in force asks by, where workers may have something else."""
+
+    connector: str
+    settings: dict[str, Any]
+    """Secrets sealed."""
+    credentials: Credentials | None
+    rule: RuleName
+
+
 async def rehearsed(
-    parked: CallParked, plan: TenantPlan, limits: Limits, now: Now, answering: Pretended | Store | None
+    parked: CallParked,
+    plan: TenantPlan,
+    limits: Limits,
+    now: Now,
+    answering: Pretended | Store | None,
+    drafted: Drafted | None = None,
 ) -> tuple[Decision, str]:
     """The decision that the call would get, and where the look-up's answer came from: `worker`, `cache`,
     `pretended`, `not asked`, `nobody` (no worker) or `store` (out of reach).
@@ -38,7 +58,8 @@ async def rehearsed(
         return finish(call), "not asked"
     if isinstance(answering, Pretended):
         return finish(pretend(call, answering, now(), limits)), "pretended"
-    call, source = await _ask_store(call, job, limits, answering, now)
+    asking = _asked_by_errand(answering, job, drafted) if drafted else _asked_of(answering, job)
+    call, source = await _hear_store(call, job, limits, asking, now)
     return finish(call), source
 
 
@@ -48,10 +69,12 @@ def clock_from(epoch: float) -> Now:
     return lambda: Moment(time.monotonic(), epoch + time.monotonic() - started)
 
 
-async def _ask_store(call: Call, job: LookupJob, limits: Limits, store: Store, now: Now) -> tuple[Call, str]:
+async def _hear_store(
+    call: Call, job: LookupJob, limits: Limits, asking: Awaitable[Asked | None], now: Now
+) -> tuple[Call, str]:
     asked_at = now()
     try:
-        asked = await _asked_of(store, job)
+        asked = await asking
     except StoreError as error:
         return hear(call, LookupUnavailable(PARKING, str(error)), now(), limits), "store"
     if asked is None:
@@ -60,6 +83,23 @@ async def _ask_store(call: Call, job: LookupJob, limits: Limits, store: Store, n
         return hear(silent, TimerEnded(PARKING, TimerName.LOOKUP), given_up_at, limits), "nobody"
     source = "cache" if asked.state in (CacheState.FRESH, CacheState.STALE) else "worker"
     return hear(call, LookupAnswered(PARKING, asked), now(), limits), source
+
+
+async def _asked_by_errand(store: Store, job: LookupJob, drafted: Drafted) -> Asked | None:
+    """Past the cache, which knows nothing of a draft. Raises StoreError."""
+    errand = TryDraft(
+        tenant=job.key.tenant,
+        integration=job.key.integration,
+        rule=drafted.rule,
+        job=job,
+        connector=drafted.connector,
+        settings=drafted.settings,
+        credentials=drafted.credentials,
+    )
+    reply = await store.errands.run(errand, job.budget_seconds + SLACK_SECONDS)
+    if isinstance(reply, ErrandFailed):
+        return Asked(CacheState.MISSING, Answer(Outcome.CRM_ERROR, problem=reply.problem))
+    return Asked(CacheState.MISSING, reply.answer) if isinstance(reply, Tried) else None
 
 
 async def _asked_of(store: Store, job: LookupJob) -> Asked | None:

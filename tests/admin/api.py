@@ -10,6 +10,7 @@ from litestar import Litestar
 
 from router.admin.app import build_app
 from router.admin.authentication import Connection
+from router.admin.crm_fields import CrmFields
 from router.admin.identity import Identity
 from router.admin.publisher import Publisher
 from router.admin.site import Site
@@ -56,6 +57,7 @@ def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
         accounts=accounts_of(configuration, clock),
         vault=VAULT,
         store=store,
+        crm_fields=CrmFields(store.errands, clock),
         manifests=load_manifests(CONFIG),
         check=checked,
         clock=clock,

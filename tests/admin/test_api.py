@@ -244,6 +244,10 @@ def body_for(method: str, path: str) -> object:
         "/rules": SALES,
         "/rules/1": SALES,
     }
+    if path.endswith("/rules/try"):
+        return {"rule": SALES, "values": []}
+    if path.endswith(("/try", "/test")):
+        return {}
     if "/integrations" in path:
         return {"name": "crm"}
     if "/ivr-entries/" in path:

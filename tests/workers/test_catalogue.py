@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from router.core.errands import TryDraft
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.plans import digest_of, own_integration_name
 from router.core.rules import Credentials, Rule
@@ -47,6 +48,29 @@ def test_a_rules_own_address() -> None:
     found = catalogue(with_rule(rule(custom={"url": "https://own.example/"}))).find(job(key_integration=name))
 
     assert found.subject.settings.url == "https://own.example/"
+
+
+def test_a_draft_is_read_from_what_it_brings_and_leaves_nothing_behind() -> None:
+    sealer = Sealer(VAULT, ACME, "rule:Entwürfe")
+    name = own_integration_name(RuleName("Entwürfe"))
+    token = {"sealed": sealer.seal("s3cret")}
+    settings = {"url": "https://draft.example/", "auth": "bearer", "token": token}
+    errand = TryDraft(
+        tenant=ACME,
+        integration=name,
+        rule=RuleName("Entwürfe"),
+        job=job(key_integration=name),
+        connector="custom",
+        settings=settings,
+    )
+    made = sealing(Tenants(tenant()))
+
+    found = made.drafted(errand)
+
+    assert found.subject.settings.url == "https://draft.example/"
+    assert found.subject.settings.token.reveal() == "s3cret"
+    with pytest.raises(IntegrationUnusable):
+        made.find(errand.job)
 
 
 def test_a_rules_own_credentials() -> None:

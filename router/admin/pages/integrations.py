@@ -13,6 +13,7 @@ from router.admin.handed import TextInPath, TheSite
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.integration_form import field_at, fields_of, integration_of
+from router.admin.pages.settings_form import texts_of
 from router.admin.site import Site
 from router.core.call_logs import DEFAULT_SUBJECT
 from router.core.errands import AnyErrand, CheckConnection, TellSignIn, TryLookup
@@ -193,7 +194,6 @@ async def _form(
 ) -> Response[Any]:
     async with site.database.reading() as connection:
         owner = await site.require_tenant(connection, tenant)
-    is_french = visit.reader.language.is_french
     return visit.answer(
         "integration.html",
         422 if wrong else 200,
@@ -202,15 +202,9 @@ async def _form(
         fields=Blank(fields),
         wrong=Blank(wrong or {}),
         set_=site.secrets(tenant).shown(row.document)[1] if row else (),
-        texts={one.name: _told(one, is_french=is_french) for one in manifest.settings},
+        texts=texts_of(manifest, is_french=visit.reader.language.is_french),
         call_ends=labels.CALL_ENDS,
         default_subject=DEFAULT_SUBJECT,
         done=visit.query.get("done", ""),
         is_by_files=owner.managed_by == FILES,
     )
-
-
-def _told(setting: Any, *, is_french: bool) -> tuple[str, str]:
-    """The label and the help, in French where there is French."""
-    label = (setting.label_fr if is_french else "") or setting.label or setting.name
-    return label, (setting.help_fr if is_french else "") or setting.help

@@ -38,10 +38,10 @@ class Language:
         told = self._texts.get(english, english)
         return told.format(**values) if values else told
 
-    def counted(self, count: int, one: str, many: str) -> str:
+    def counted(self, count: int, one: str, many: str, **values: object) -> str:
         """`{count}` in the text stands for the number. French takes the singular for none, too."""
         is_one = count == 1 or (count == 0 and self.code == FRENCH)
-        return self.text(one if is_one else many, count=self.number(count))
+        return self.text(one if is_one else many, count=self.number(count), **values)
 
     @property
     def sentences(self) -> Mapping[str, str]:

@@ -10,8 +10,11 @@ from router.admin.api.moments import moment
 from router.admin.api.problems import ApiError
 from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
-from router.admin.pages.rule_form import BLANK_LINE, arranged, fields_of, rule_of, with_lines
+from router.admin.pages.picking import picked
+from router.admin.pages.rule_form import CUSTOM, fields_of, rule_of
+from router.admin.pages.rule_lines import arranged, with_lines
 from router.admin.pages.rule_pages import Blocked, Draft, form_page, list_page, wrong_fields
+from router.admin.pages.settings_form import settings_fields
 from router.admin.pages.trying import tried
 from router.admin.site import Site
 from router.core.differences import differences
@@ -44,7 +47,7 @@ class RoutingPages(Controller):
     @get("/new")
     async def new_page(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
         visit.identity.require(Permission.EDIT, TenantId(tenant))
-        fields = with_lines(NEW | {f"lines.0.{name}": value for name, value in BLANK_LINE.items()}, [None])
+        fields = with_lines(NEW | settings_fields({}, site.custom_url, CUSTOM), [None])
         return await form_page(site, visit, TenantId(tenant), Draft(fields))
 
     @post("/new", status_code=200)
@@ -58,7 +61,8 @@ class RoutingPages(Controller):
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
         row = await _row(site, TenantId(tenant), rule)
-        return await form_page(site, visit, TenantId(tenant), Draft(_fields_of(row), row))
+        shown, _ = site.secrets(TenantId(tenant)).shown_rule(row.draft)
+        return await form_page(site, visit, TenantId(tenant), Draft(fields_of(shown, site.custom_url), row))
 
     @post("/{rule:int}", status_code=200)
     async def change(
@@ -66,6 +70,12 @@ class RoutingPages(Controller):
     ) -> Response[Any]:
         visit.identity.require(Permission.EDIT, TenantId(tenant))
         return await _pressed(site, visit, TenantId(tenant), await _row(site, TenantId(tenant), rule))
+
+    @post("/pick", status_code=200)
+    async def pick(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        """What the form offers to choose from, as it stands."""
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        return await picked(site, visit, TenantId(tenant))
 
     @post("/try", status_code=200)
     async def try_new(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
@@ -154,7 +164,7 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
     if intent == "show":
         told = visit.reader.language.text("You are signed in again. Nothing is saved yet.")
         return await form_page(site, visit, tenant, Draft(fields, row, notice=told))
-    read = rule_of(fields, row.draft if row else None)
+    read = rule_of(fields, row.draft if row else None, site.custom_url)
     if read.rule is None:
         wrong = {one.field: visit.reader.language.text(one.what) for one in read.problems}
         return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
@@ -217,7 +227,3 @@ async def _index(site: Site, tenant: TenantId, rule: int) -> int:
 async def _zone(site: Site, tenant: str) -> ZoneInfo:
     async with site.database.reading() as connection:
         return ZoneInfo((await site.require_tenant(connection, TenantId(tenant))).profile.zone)
-
-
-def _fields_of(row: rules.RuleRow) -> dict[str, str]:
-    return fields_of(row.draft)

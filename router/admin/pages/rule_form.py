@@ -1,18 +1,21 @@
 """The rule form: a rule as the form's fields, and back. Pure.
 
-What the form does not show (groups of tests, a playback's way on, a custom URL's headers) it carries along
-untouched, so that saving here never loses what was written in a file or by the API.
+What the form does not show (groups of tests, a playback's way on) it carries along untouched, so that saving
+here never loses what was written in a file or by the API. Secrets go in and are not shown
+(`router.admin.pages.settings_form`).
 """
 
-import csv
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from router.core.problems import Path
+from router.admin.pages.rule_lines import line_count
+from router.admin.pages.rule_places import field_told
+from router.admin.pages.rule_values import text_of, typed_value, value_text
+from router.admin.pages.settings_form import settings_fields, settings_of
+from router.core.manifests import Manifest
 from router.core.rules import (
     OPERATORS_WITHOUT_VALUE,
     Greeting,
@@ -26,8 +29,9 @@ from router.core.rules import (
 )
 
 Fields = dict[str, str]
-LINES_MOST = 200
 INTEGRATION, CUSTOM = "integration", "custom"
+OWN_USER = "own"
+"""The rule signs in by a user of its own."""
 OTHER = "other"
 TARGETS = ("destination", "option", "voicemail")
 GREETING = ("sound", "min_digits", "max_digits", "digit_seconds", "tries", "digits_field")
@@ -37,7 +41,6 @@ NAMELESS, NO_NUMBER, NO_DESTINATION, NO_FIELD = PROBLEMS = (
     "Choose a destination.",
     "Name the CRM field.",
 )
-BLANK_LINE: Mapping[str, str] = {"operator": "=", "destination": "queue"}
 _SHOWN = ("name", "field", "type", "location", "note", "several", "lookup_seconds")
 _READ = (*_SHOWN, "greeting", "source", "default", "lines", "outcomes")
 
@@ -56,38 +59,46 @@ class Read(Struct, frozen=True):
     problems: tuple[Misread, ...]
 
 
-def fields_of(rule: Rule) -> Fields:
-    """The form's fields, with the rule in them."""
+def fields_of(rule: Rule, custom: Manifest) -> Fields:
+    """The form's fields, with the rule in them; `custom` is the manifest of a custom URL."""
     data = _plain(rule)
-    fields = {name: _text(data.get(name, "")) for name in _SHOWN}
+    fields = {name: text_of(data.get(name, "")) for name in _SHOWN}
     fields["location"] = rule.location.value
     fields["type"] = rule.type.value
     fields["several"] = rule.several.value
     _put_target(fields, "default", data["default"])
     for outcome, target in data.get("outcomes", {}).items():
         _put_target(fields, f"outcomes.{outcome}", target)
-    _put_source(fields, rule.source)
+    _put_source(fields, rule.source, custom)
     for name in GREETING if rule.greeting else ():
-        fields[f"greeting.{name}"] = _text(getattr(rule.greeting, name))
+        fields[f"greeting.{name}"] = text_of(getattr(rule.greeting, name))
     for number, line in enumerate(rule.lines):
         _put_line(fields, number, line)
     fields["lines"] = str(len(rule.lines))
     return fields
 
 
+def modules_in(fields: Mapping[str, str]) -> list[str]:
+    """The modules as they are typed, with commas between them."""
+    return [one.strip() for one in fields.get("modules", "").split(",") if one.strip()]
+
+
 def _put_target(fields: Fields, prefix: str, target: Mapping[str, Any]) -> None:
     for name in TARGETS:
-        fields[f"{prefix}.{name}"] = _text(target.get(name, ""))
+        fields[f"{prefix}.{name}"] = text_of(target.get(name, ""))
 
 
-def _put_source(fields: Fields, source: Source | None) -> None:
+def _put_source(fields: Fields, source: Source | None, custom: Manifest) -> None:
     fields["source"] = ""
+    fields |= settings_fields((source.custom if source else None) or {}, custom, CUSTOM)
     if source is None:
         return
     fields["source"] = CUSTOM if source.custom is not None else INTEGRATION
     fields["integration"] = source.integration or ""
     fields["modules"] = ", ".join(source.modules)
-    fields["url"] = _text((source.custom or {}).get("url", ""))
+    if source.credentials is not None:
+        fields["user"] = OWN_USER
+        fields["user.name"] = source.credentials.username or ""
 
 
 def _put_line(fields: Fields, number: int, line: Line) -> None:
@@ -100,26 +111,16 @@ def _put_line(fields: Fields, number: int, line: Line) -> None:
     fields[f"{prefix}.kept"] = _json(_plain(line))
 
 
-def value_text(value: RuleValue) -> str:
-    """A value as it is typed; those of a list have commas between them, and quotes where one has a comma."""
-    if isinstance(value, list):
-        return ", ".join(_quoted(_text(one)) for one in value)
-    return _text(value)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"') else text
-
-
-def rule_of(fields: Mapping[str, str], former: Rule | None) -> Read:
-    """The rule that the fields make; `former` has what the form does not show, a password among it."""
-    return _Reader(fields, _plain(former) if former else {}).read()
+def rule_of(fields: Mapping[str, str], former: Rule | None, custom: Manifest) -> Read:
+    """The rule that the fields make; `former` has what the form does not show."""
+    return _Reader(fields, _plain(former) if former else {}, custom).read()
 
 
 class _Reader:
-    def __init__(self, fields: Mapping[str, str], former: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, str], former: Mapping[str, Any], custom: Manifest) -> None:
         self._fields = fields
         self._former = former
+        self._custom = custom
         self._problems: list[Misread] = []
 
     def read(self) -> Read:
@@ -131,7 +132,7 @@ class _Reader:
             data["lookup_seconds"] = self._number("lookup_seconds", float)
         data["default"] = self._target("default", kept.get("default"))
         data["outcomes"] = self._outcomes(kept.get("outcomes", {}))
-        data["source"] = self._source(kept.get("source"))
+        data["source"] = self._source()
         data["greeting"] = self._greeting(kept.get("greeting"))
         data["lines"] = [self._line(number) for number in range(line_count(self._fields))]
         return self._made(data)
@@ -146,7 +147,7 @@ class _Reader:
             return Read(msgspec.convert(given, Rule), ())
         except msgspec.ValidationError as error:
             what, _, place = str(error).partition(" - at `$")
-            return Read(None, (Misread(_field_at(place.rstrip("`")), f"{what}."),))
+            return Read(None, (Misread(field_told(place.rstrip("`")), f"{what}."),))
 
     def _of(self, name: str) -> str:
         return self._fields.get(name, "").strip()
@@ -173,17 +174,22 @@ class _Reader:
         chosen = [one.value for one in Outcome if self._of(f"outcomes.{one.value}.destination")]
         return {name: self._target(f"outcomes.{name}", kept.get(name)) for name in chosen}
 
-    def _source(self, kept: Any) -> dict[str, Any] | None:
-        former: dict[str, Any] = kept if isinstance(kept, dict) else {}
+    def _source(self) -> dict[str, Any] | None:
         kind = self._of("source")
         if kind == CUSTOM:
-            return {"custom": {**former.get("custom", {}), "url": self._of("url")}}
+            source = self._former.get("source") or {}
+            former = source.get("custom") or {}
+            return {"custom": settings_of(self._fields, self._custom, CUSTOM, former)}
         if kind != INTEGRATION:
             return None
         made: dict[str, Any] = {"integration": self._of("integration")}
-        modules = [one.strip() for one in self._of("modules").split(",") if one.strip()]
+        modules = modules_in(self._fields)
         made |= {"modules": modules} if modules else {}
-        return made | {name: former[name] for name in ("credentials",) if name in former}
+        return made | ({"credentials": self._credentials()} if self._of("user") == OWN_USER else {})
+
+    def _credentials(self) -> dict[str, Any]:
+        typed = {"username": self._of("user.name"), "password": self._of("user.password")}
+        return {name: text for name, text in typed.items() if text}
 
     def _greeting(self, kept: Any) -> dict[str, Any] | None:
         if self._of("location") != Location.IVR.value or not self._of("greeting.sound"):
@@ -223,101 +229,13 @@ class _Reader:
         former: RuleValue = kept.get("value")
         if kept.get("operator") == operator and value_text(former) == typed:
             return former
-        if operator == Operator.IN_LIST:
-            return [_typed(one) for one in _cells(typed)]
-        return _typed(typed)
+        return typed_value(typed, is_list=operator == Operator.IN_LIST)
 
 
 def is_group(fields: Mapping[str, str], number: int) -> bool:
     """Whether a line has several tests, which the form shows but does not change."""
     kept = _kept(fields.get(f"lines.{number}.kept", ""))
     return bool(kept.get("all") or kept.get("any"))
-
-
-def line_count(fields: Mapping[str, str]) -> int:
-    text = fields.get("lines", "0")
-    return min(int(text), LINES_MOST) if text.isascii() and text.isdigit() else 0
-
-
-def with_lines(fields: Mapping[str, str], order: Iterable[int | None]) -> Fields:
-    """The form with its lines in this order; None is a new one."""
-    arranged = {name: value for name, value in fields.items() if not name.startswith("lines.")}
-    wanted = list(order)[:LINES_MOST]
-    for number, former in enumerate(wanted):
-        if former is None:
-            arranged |= {f"lines.{number}.{name}": value for name, value in BLANK_LINE.items()}
-            continue
-        old = f"lines.{former}."
-        arranged |= {
-            f"lines.{number}.{name.removeprefix(old)}": value
-            for name, value in fields.items()
-            if name.startswith(old)
-        }
-    arranged["lines"] = str(len(wanted))
-    return arranged
-
-
-def arranged(fields: Mapping[str, str], intent: str) -> tuple[Fields, str] | None:
-    """What a button for lines does: `add`, `remove-2`, `up-2`, `down-2`; and the field to be in then.
-
-    None for every other button.
-    """
-    order: list[int | None] = list(range(line_count(fields)))
-    verb, _, text = intent.partition("-")
-    number = int(text) if text.isascii() and text.isdigit() else -1
-    if verb == "add":
-        return with_lines(fields, [*order, None]), f"lines.{len(order)}.value"
-    if verb not in ("remove", "up", "down") or number not in order:
-        return None
-    if verb == "remove":
-        del order[number]
-        return with_lines(fields, order), f"lines.{min(number, len(order) - 1)}.value"
-    to = max(0, min(len(order) - 1, number + (1 if verb == "down" else -1)))
-    order.insert(to, order.pop(number))
-    is_at_end = to == (0 if verb == "up" else len(order) - 1)  # its own button does nothing there
-    other = "down" if verb == "up" else "up"
-    return with_lines(fields, order), f"lines.{to}.{other if is_at_end else verb}"
-
-
-def field_at(path: Path) -> str:
-    """The form's field for a place within a rule, as `router.core.check` tells it: ("lines", 0, "value")."""
-    parts = [str(part) for part in path]
-    if parts[:1] == ["source"]:
-        return {"custom": "url", "credentials": "source"}.get(parts[1], parts[1]) if parts[1:] else "source"
-    if parts[:1] == ["lines"] and len(parts) < 3:
-        return ".".join([*parts, "value"])
-    if parts[:1] in (["default"], ["outcomes"]):
-        is_whole = len(parts) == (1 if parts[0] == "default" else 2)
-        return ".".join([*parts, "destination"] if is_whole else parts)
-    return ".".join(parts[:3])
-
-
-def _field_at(place: str) -> str:
-    """As msgspec names a place: `.lines[0].value`."""
-    parts = place.replace("[", ".").replace("]", "").split(".")
-    return field_at(tuple(part for part in parts if part))
-
-
-def _cells(text: str) -> list[str]:
-    rows = list(csv.reader([text.replace("\n", " ").replace("\r", " ")], skipinitialspace=True))
-    return [cell.strip() for cell in rows[0] if cell.strip()] if rows else []
-
-
-NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,10})?", re.ASCII)
-
-
-def _typed(text: str) -> Any:
-    """A number as a number, where writing it anew gives the same text; the rest is text."""
-    if NUMBER.fullmatch(text) is None:
-        return text
-    number = float(text) if "." in text else int(text)
-    return number if str(number) == text else text
-
-
-def _text(value: object) -> str:
-    if value is None or value is False:
-        return ""
-    return "true" if value is True else str(value)
 
 
 def _plain(struct: Struct) -> dict[str, Any]:
@@ -340,5 +258,5 @@ def _kept(text: str) -> dict[str, Any]:
 def with_greeting_defaults(fields: Fields) -> Fields:
     """A form without a greeting offers what a greeting would have."""
     blank = Greeting(sound="x")
-    told = {f"greeting.{name}": _text(getattr(blank, name)) for name in GREETING if name != "sound"}
+    told = {f"greeting.{name}": text_of(getattr(blank, name)) for name in GREETING if name != "sound"}
     return told | fields

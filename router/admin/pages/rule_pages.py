@@ -11,19 +11,21 @@ from msgspec import Struct
 from router.admin.api.moments import moment
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, Visit
-from router.admin.pages.rule_form import (
-    LINES_MOST,
-    field_at,
-    is_group,
-    line_count,
-    with_greeting_defaults,
-)
+from router.admin.pages.rule_form import CUSTOM, is_group, with_greeting_defaults
+from router.admin.pages.rule_lines import LINES_MOST, line_count
+from router.admin.pages.rule_places import field_at
+from router.admin.pages.settings_form import texts_of
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.problems import Problem
 from router.core.tenants import Tenant
 from router.records import integrations, publications, rules
 from router.records.configuration import FILES, draft_of
+
+CUSTOM_FIRST = ("url", "method", "body", "parameters")
+"""What a custom URL's form begins with; the rest is folded away."""
+DIDS_MOST = 500
+"""Offered in the trial."""
 
 
 class Blocked(StrEnum):
@@ -103,9 +105,26 @@ async def form_page(site: Site, visit: Visit, tenant: TenantId, draft: Draft) ->
         is_full=count >= LINES_MOST,
         kinds={kind.value: text for kind, text in labels.DESTINATIONS.items() if kind in offered},
         connected=connected,
+        dids=[number.did for number in whole.numbers[:DIDS_MOST]],
+        custom=site.custom_url,
+        custom_first=CUSTOM_FIRST,
+        is_custom_open=any(_is_further(name) for name in wrong),
+        texts=texts_of(site.custom_url, is_french=visit.reader.language.is_french),
+        set_=_set_in(site.secrets(tenant).shown_rule(draft.row.draft)[1]) if draft.row else (),
         owner=owner,
         is_by_files=owner.managed_by == FILES,
     )
+
+
+def _is_further(field: str) -> bool:
+    """Whether a field stands among the custom URL's further settings."""
+    prefix, _, setting = field.partition(".")
+    return prefix == CUSTOM and setting not in CUSTOM_FIRST
+
+
+def _set_in(secrets: Sequence[str]) -> set[str]:
+    """Those of a custom URL by the names of its settings."""
+    return {name.removeprefix("source.custom.") for name in secrets}
 
 
 def _checked(site: Site, whole: Tenant, row: rules.RuleRow) -> tuple[dict[str, str], list[str]]:

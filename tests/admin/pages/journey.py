@@ -32,7 +32,7 @@ def write_rule(page: Page, name: str) -> None:
     page.get_by_label("Rule name").fill(name)
     page.get_by_label("CRM field name").first.fill("tier")
     page.get_by_label("CRM to use").select_option("custom")
-    page.get_by_label("CRM URL").fill("https://crm.example.com/lookup")
+    page.get_by_label("Address", exact=True).fill("https://crm.example.com/lookup")
     for number, tier in enumerate(("GOLD", "SILVER")):
         if number:
             page.get_by_role("button", name="Add a line").click()

@@ -29,7 +29,7 @@ def texts_of_templates() -> Iterator[str]:
 
 
 def counted_in(path: Path) -> Iterator[str]:
-    for pair in re.findall(r'counted\(.*?, ("[^"]+"), ("[^"]+")\)', path.read_text()):
+    for pair in re.findall(r'counted\(.*?, ("[^"]+"), ("[^"]+")[,)]', path.read_text()):
         yield from (one.strip('"') for one in pair)
 
 

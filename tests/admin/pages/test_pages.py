@@ -459,7 +459,9 @@ async def test_a_rule_s_secret_does_not_follow_its_address(browsers: Any, site: 
     browser = await browsers("anna")
     await browser.get(f"/t/acme/routing/{id_}")
 
-    await browser.post(f"/t/acme/routing/{id_}", browser.fields() | {"url": "https://evil.example"}, 422)
+    await browser.post(
+        f"/t/acme/routing/{id_}", browser.fields() | {"custom.url": "https://evil.example"}, 422
+    )
 
     assert "the address changed: enter headers.X again" in browser.page
-    assert browser.fields()["url"] == "https://evil.example"
+    assert browser.fields()["custom.url"] == "https://evil.example"

@@ -5,10 +5,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.admin.pages.rule_form import arranged, fields_of, line_count, rule_of, value_text
-from router.core.rules import Rule
-from tests.records.makers import rule
+from router.admin.identity import Identity
+from router.admin.pages.rule_form import fields_of, rule_of
+from router.admin.pages.rule_lines import arranged, line_count
+from router.admin.pages.rule_values import value_text
+from router.admin.secrets import Secrets
+from router.core.identities import IntegrationName
+from router.core.plans import own_integration_name
+from router.core.roles import Role
+from router.core.rules import Credentials, Rule, Source
+from router.settings.manifest_files import load_manifests
+from router.settings.sealed import Sealer
+from tests.admin.api import VAULT
+from tests.records.makers import ACME, rule
+from tests.workers.test_manifests import CONFIG
 
+MANIFESTS = load_manifests(CONFIG)
+CUSTOM = MANIFESTS["custom"]
+SECRETS = Secrets(MANIFESTS, VAULT, ACME)
+JANE = Identity(who="jane", role=Role.ADMIN, tenant=ACME, origin="192.0.2.7")
 FULL: dict[str, Any] = {
     "name": "Everything",
     "field": "tier",
@@ -55,7 +70,7 @@ def full(**changes: Any) -> Rule:
     [
         full(),
         rule(),
-        full(source={"custom": {"url": "https://crm.example/q", "headers": {"X-Key": {"env": "KEY"}}}}),
+        full(source={"custom": {"url": "https://crm.example/q", "headers": {"X-Key": "7"}}}),
         full(source=None, lines=[], outcomes={}),
         full(lines=[{"operator": "=", "value": "007", "destination": "queue", "option": "bond"}]),
         full(lines=[{"operator": "=", "value": "10", "destination": "queue", "option": "text"}]),
@@ -63,14 +78,82 @@ def full(**changes: Any) -> Rule:
     ],
 )
 def test_a_rule_that_is_saved_unchanged_is_unchanged(written: Rule) -> None:
-    read = rule_of(fields_of(written), written)
+    kept = SECRETS.kept_rule(JANE, written, None)
+    shown, _ = SECRETS.shown_rule(kept)
+
+    read = rule_of(fields_of(shown, CUSTOM), kept, CUSTOM)
 
     assert read.problems == ()
-    assert read.rule == written
+    assert read.rule is not None
+    assert opened(SECRETS.kept_rule(JANE, read.rule, kept)) == opened(kept)
 
 
-def test_no_password_is_on_the_page() -> None:
-    assert not any("not to be shown" in value for value in fields_of(full()).values())
+def opened(rule: Rule) -> Any:
+    """The rule with what is sealed in it opened: each sealing is another text."""
+
+    def open_in(value: Any) -> Any:
+        if isinstance(value, dict) and set(value) == {"sealed"}:
+            return sealer.unseal(value["sealed"])
+        if isinstance(value, dict):
+            return {name: open_in(one) for name, one in value.items()}
+        return [open_in(one) for one in value] if isinstance(value, list) else value
+
+    sealer = Sealer(VAULT, ACME, own_integration_name(rule.name))
+    return open_in(msgspec.to_builtins(rule))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"integration": "crm", "credentials": {"username": "jane", "password": "not to be shown"}},
+        {"custom": {"url": "https://a.example", "auth": "bearer", "token": "not to be shown"}},
+        {"custom": {"url": "https://a.example", "headers": {"X-Key": "not to be shown"}}},
+    ],
+)
+def test_no_secret_is_on_the_page(source: dict[str, Any]) -> None:
+    shown, _ = SECRETS.shown_rule(SECRETS.kept_rule(JANE, full(source=source), None))
+
+    fields = fields_of(shown, CUSTOM)
+
+    assert not any("not to be shown" in value or "sealed" in value for value in fields.values())
+
+
+def test_a_user_and_an_address_of_the_rules_own_are_typed() -> None:
+    own = {"source": "integration", "user": "own", "user.name": "jane", "user.password": "secret"}
+    address = {
+        "source": "custom",
+        "custom.url": "https://crm.example/q",
+        "custom.method": "POST",
+        "custom.parameters": "who = caller\nkey = text:7",
+        "custom.headers": "X-Key = 1",
+    }
+
+    with_user = rule_of(fields_of(rule(), CUSTOM) | {"integration": "crm"} | own, rule(), CUSTOM).rule
+    with_address = rule_of(fields_of(rule(), CUSTOM) | address, rule(), CUSTOM).rule
+
+    assert with_user is not None
+    assert with_user.source == Source(
+        IntegrationName("crm"), ("Contact",), credentials=Credentials("jane", "secret")
+    )
+    assert with_address is not None
+    assert with_address.source == Source(
+        custom={
+            "url": "https://crm.example/q",
+            "method": "POST",
+            "parameters": {"who": "caller", "key": "text:7"},
+            "headers": {"X-Key": "1"},
+        }
+    )
+
+
+def test_a_user_of_its_own_is_taken_away() -> None:
+    kept = SECRETS.kept_rule(JANE, full(), None)
+
+    read = rule_of(fields_of(SECRETS.shown_rule(kept)[0], CUSTOM) | {"user": ""}, kept, CUSTOM)
+
+    assert read.rule is not None
+    assert read.rule.source is not None
+    assert read.rule.source.credentials is None
 
 
 @pytest.mark.parametrize(
@@ -90,9 +173,9 @@ def test_no_password_is_on_the_page() -> None:
     ],
 )
 def test_what_is_typed_is_read(operator: str, typed: str, value: Any) -> None:
-    fields = fields_of(rule()) | {"lines.0.operator": operator, "lines.0.value": typed}
+    fields = fields_of(rule(), CUSTOM) | {"lines.0.operator": operator, "lines.0.value": typed}
 
-    read = rule_of(fields, rule())
+    read = rule_of(fields, rule(), CUSTOM)
 
     assert read.rule is not None
     assert read.rule.lines[0].value == value
@@ -115,7 +198,7 @@ def test_what_is_typed_is_read(operator: str, typed: str, value: Any) -> None:
     ],
 )
 def test_what_is_wrong_is_told_at_its_field(changes: dict[str, str], field: str) -> None:
-    read = rule_of(fields_of(rule()) | changes, rule())
+    read = rule_of(fields_of(rule(), CUSTOM) | changes, rule(), CUSTOM)
 
     assert read.rule is None
     assert [one.field for one in read.problems] == [field]

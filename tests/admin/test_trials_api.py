@@ -1,0 +1,134 @@
+"""Trying rules and connections by the API, as the pages do."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from router.core.errands import (
+    AnyErrand,
+    Checked,
+    CheckedStep,
+    ErrandFailed,
+    Reply,
+    SignInState,
+    StepState,
+    Tried,
+    TryDraft,
+)
+from router.core.faults import Fault, Step
+from router.core.identities import RuleName
+from router.core.lookups import Answer, Record
+from router.core.rules import Outcome
+from router.records.configuration import Configuration
+from router.settings.sealed import Sealer
+from router.store.memory import MemoryStore
+from tests.admin.api import VAULT, Api, running, site_of
+from tests.admin.workers import replying
+from tests.records.makers import ACME, JANE, SALES, Clock, profile, tenant
+
+CRM = "/tenants/acme/integrations/crm"
+GOLD = Tried(Answer(Outcome.FOUND, (Record({"tier": "gold"}, name="Alice"),)), (), 1, 0.1)
+OWN_ADDRESS = {
+    "source": {"custom": {"url": "https://new.example/q", "auth": "bearer", "token": "canary-7f3a"}},
+    "lines": [{"operator": "=", "value": "gold", "destination": "queue", "option": "gold"}],
+}
+
+
+@pytest.fixture
+async def api(configuration: Configuration, store: MemoryStore, clock: Clock) -> AsyncIterator[Api]:
+    await configuration.apply(tenant(), "first", JANE, managed_by="page")
+    await configuration.create_tenant(profile(id="other"), JANE)
+    async with running(site_of(configuration, store, clock)) as made:
+        yield made
+
+
+async def test_a_rule_is_tried_with_a_pretended_value(api: Api) -> None:
+    lines = [{"operator": "=", "value": "gold", "destination": "queue", "option": "gold"}]
+    body: dict[str, Any] = {"rule": SALES | {"lines": lines}, "caller": "+33612345678", "values": ["Gold"]}
+
+    told = (await api.ask("POST", "/tenants/acme/rules/try", body)).json()
+    missed = (await api.ask("POST", "/tenants/acme/rules/try", body | {"outcome": "crm_error"})).json()
+
+    assert told["target"] == "queue gold"
+    assert told["source"] == "pretended"
+    assert any("gold" in step["text"] for step in told["steps"])
+    assert missed["target"] == "queue bronze"
+
+
+async def test_a_draft_is_tried_by_its_own_address_before_it_is_in_force(
+    api: Api, store: MemoryStore
+) -> None:
+    made = await api.ask("POST", "/tenants/acme/rules", SALES | {"name": "Règle à part"} | OWN_ADDRESS)
+
+    async with replying(store, lambda _: GOLD) as taken:
+        answer = await api.ask(
+            "POST", f"/tenants/acme/rules/{made.json()['id']}/try", {"caller": "+33612345678"}
+        )
+
+    told = answer.json()
+    assert told["target"] == "queue gold"
+    assert told["source"] == "worker"
+    (errand,) = taken
+    assert isinstance(errand, TryDraft)
+    assert (errand.connector, errand.rule) == ("custom", RuleName("Règle à part"))
+    assert errand.settings["url"] == "https://new.example/q"
+    sealer = Sealer(VAULT, ACME, errand.integration)
+    assert sealer.unseal(errand.settings["token"]["sealed"]) == "canary-7f3a"
+
+
+async def test_what_a_draft_came_to_is_told(api: Api, store: MemoryStore) -> None:
+    body = {"rule": SALES | OWN_ADDRESS, "caller": "+33612345678"}
+
+    async with replying(store, lambda _: ErrandFailed(Fault.DOWN, "nobody listens at new.example")):
+        told = (await api.ask("POST", "/tenants/acme/rules/try", body)).json()
+
+    assert told["target"] == "queue bronze"
+    assert any("nobody listens at new.example" in step["text"] for step in told["steps"])
+
+
+async def test_a_trial_sends_no_secret_of_the_server_to_an_address_of_a_tenant(
+    api: Api, store: MemoryStore
+) -> None:
+    source = {"custom": {"url": "https://evil.example", "headers": {"X": {"env": "SECRET"}}}}
+
+    async with replying(store, lambda _: GOLD) as taken:
+        answer = await api.ask(
+            "POST", "/tenants/acme/rules/try", {"rule": SALES | {"source": source}, "caller": "1"}
+        )
+
+    assert answer.status_code == 403
+    assert taken == []
+
+
+def crm(errand: AnyErrand) -> Reply:
+    match type(errand).__name__:
+        case "CheckConnection":
+            return Checked((CheckedStep(Step.CREDENTIALS, StepState.PASSED, "Jane"),), 1, 0.1)
+        case "TryLookup":
+            return GOLD
+        case "TellSignIn":
+            return SignInState(needs_sign_in=True, is_signed_in=False, problem="the token is refused")
+    return ErrandFailed(Fault.RIGHTS, "the user may not list fields", "Give it the right.")
+
+
+async def test_a_connection_is_asked(api: Api, store: MemoryStore) -> None:
+    async with replying(store, crm):
+        tested = (await api.ask("POST", f"{CRM}/test", {})).json()
+        tried = (await api.ask("POST", f"{CRM}/try", {"number": "+33612345678", "fields": ["tier"]})).json()
+        state = await api.get(f"{CRM}/state")
+        fields = await api.ask("GET", f"{CRM}/modules/Contact/fields")
+
+    assert tested["steps"][0]["told"] == "Jane"
+    assert tried["answer"]["records"][0]["values"] == {"tier": "gold"}
+    assert state["problem"] == "the token is refused"
+    assert fields.status_code == 502
+    assert fields.json()["detail"] == "the user may not list fields. Give it the right."
+
+
+async def test_the_connectors_are_listed_with_what_they_ask_for(api: Api) -> None:
+    listed = await api.get("/connectors", who="viewer@acme")
+
+    slugs = [one["slug"] for one in listed]
+    assert {"salesforce", "custom", "zoho"} <= set(slugs)
+    assert slugs == sorted(slugs)
