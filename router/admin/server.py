@@ -59,6 +59,7 @@ async def run_admin(
             accounts = Accounts(database, time.time, vault)
             site = Site(
                 settings=settings,
+                folder=folder,
                 database=database,
                 configuration=Configuration(database, time.time, check),
                 publisher=Publisher(database, store.plans),

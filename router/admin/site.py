@@ -1,6 +1,7 @@
 """What every request of the page and the API works with, built once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,6 +26,8 @@ from router.store.seams import Store
 
 class Site(Struct, frozen=True, kw_only=True):
     settings: Settings
+    folder: Path
+    """Of the configuration."""
     database: Database
     configuration: Configuration
     publisher: Publisher

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.differences import Difference, differences
 from router.core.identities import RuleName, TenantId
+from router.core.number_undo import NumberUndo, undo_of
 from router.core.problems import Problem, error
 from router.core.rules import Rule
 from router.core.tenants import TENANT_ID, Integration, IvrEntry, Number, Tenant
@@ -223,6 +224,33 @@ class Configuration:
             await self._put_in_force(change, comment)
         return change.publication
 
+    async def undo_numbers(
+        self, tenant: TenantId, number: int, actor: Actor
+    ) -> tuple[NumberUndo, Publication | None]:
+        """Take back what a publication did to numbers; what was changed since stays.
+
+        Raises NotFound, Invalid.
+        """
+        async with self._changing(tenant, actor) as change:
+            made = await publications.numbered(change.connection, tenant, number)
+            listed = await publications.history(change.connection, tenant, 1, number)
+            before = listed[0].document if listed else None
+            now, _ = await publications.assemble(change.connection, tenant)
+            undo = undo_of(_numbers_of(before), _numbers_of(made.document), now.numbers)
+            await self._undo(change, undo)
+            if undo.put or undo.removed:
+                await self._put_in_force(change, f"numbers of publication {number} taken back")
+        return undo, change.publication
+
+    async def _undo(self, change: Change, undo: NumberUndo) -> None:
+        """Raises NotFound where a rule that a number had is gone."""
+        for did in undo.removed:
+            await numbers.remove_number(change.connection, change.tenant, did)
+            await change.note("remove", "number", did)
+        for number in undo.put:
+            await numbers.put_number(change.connection, change.tenant, number)
+            await change.note("change", "number", number.did, after=number)
+
     async def put_entry(self, tenant: TenantId, entry: IvrEntry, actor: Actor) -> Publication | None:
         """Raises NotFound for an unknown rule, Invalid."""
         async with self._changing(tenant, actor) as change:
@@ -377,6 +405,10 @@ class Configuration:
         change.publication = await publications.publish(
             change.connection, change.tenant, change.actor, comment, change.at
         )
+
+
+def _numbers_of(tenant: Tenant | None) -> Sequence[Number]:
+    return tenant.numbers if tenant else ()
 
 
 def _problem_of(mistake: msgspec.ValidationError) -> Problem:

@@ -50,6 +50,7 @@ def accounts_of(configuration: Configuration, clock: Clock) -> Accounts:
 
 def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
     return Site(
+        folder=CONFIG,
         settings=load_settings(CONFIG, {}, with_asterisk=False),
         database=configuration.database,
         configuration=configuration,

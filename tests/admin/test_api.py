@@ -132,6 +132,21 @@ async def test_a_number_in_any_spelling_is_the_same_number(api: Api, store: Memo
     ]
 
 
+async def test_an_import_is_taken_back_but_for_what_was_changed_since(api: Api, store: MemoryStore) -> None:
+    text = "0142345007,Sales\n0142345008,Sales\n"
+    imported = await api.ask("POST", "/tenants/acme/numbers/import", {"text": text, "is_preview": False})
+    await api.ask("PUT", "/tenants/acme/numbers/+33142345008", {"note": "mine"})
+
+    number = imported.json()["published"]["number"]
+    undone = await api.ask("POST", "/tenants/acme/numbers/undo", {"publication": number})
+
+    assert undone.json()["removed"] == ["+33142345007"]
+    assert undone.json()["left"] == ["+33142345008"]
+    document = await in_force(store)
+    assert document is not None
+    assert [(one.did, one.note) for one in document.numbers][-1] == ("+33142345008", "mine")
+
+
 async def test_a_list_is_previewed_and_then_imported(api: Api, store: MemoryStore) -> None:
     text = "did;rule\n0142345001;\n0142345007;Sales"
 
@@ -239,6 +254,7 @@ def body_for(method: str, path: str) -> object:
     named = {
         "/managed-by": {"managed_by": "files"},
         "/import": {"text": ""},
+        "/undo": {"publication": 1},
         "/retention": {"days": 30},
         "/rule-order": {"ids": []},
         "/rules": SALES,

@@ -14,6 +14,7 @@ from router.admin.api.moments import moment
 from router.admin.api.pages import Limit, limited
 from router.admin.api.problems import ApiError
 from router.admin.handed import TextInPath, TheSite, Who
+from router.admin.retaining import keep_for
 from router.admin.site import Site
 from router.core.briefs import brief
 from router.core.decisions import Decision
@@ -22,8 +23,7 @@ from router.core.identities import TenantId
 from router.core.roles import Permission
 from router.core.rules import Outcome
 from router.core.sentences import ENGLISH, ENGLISH_BRIEFS
-from router.records import audit, decisions, publications, retention
-from router.records.audit import Deed
+from router.records import decisions, publications, retention
 from router.records.decisions import Entry, Place, Search
 from router.records.errors import NotFound
 
@@ -142,11 +142,7 @@ class RetentionController(Controller):
     ) -> Retention:
         """Older calls are forgotten within minutes, and do not come back."""
         identity.require(Permission.CONNECT, TenantId(tenant))
-        async with site.database.writing() as connection:
-            before = await retention.days(connection, TenantId(tenant))
-            await retention.set_days(connection, TenantId(tenant), data.days)
-            deed = Deed(action="change", kind="retention", name=tenant, before=before, after=data.days)
-            await audit.note(connection, site.clock(), identity.actor, TenantId(tenant), deed)
+        await keep_for(site, identity, TenantId(tenant), data.days)
         return data
 
 

@@ -40,6 +40,21 @@ class Imported(Struct, frozen=True):
     """None for a preview, and where the list has problems."""
 
 
+class UndoWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    publication: int
+    """The number that the import answered."""
+
+
+class Undone(Struct, frozen=True, kw_only=True):
+    publication: Published
+    put: tuple[str, ...]
+    """DIDs that are as they were before."""
+    removed: tuple[str, ...]
+    """DIDs that the publication had added."""
+    left: tuple[str, ...]
+    """DIDs that were changed since."""
+
+
 class NumbersController(Controller):
     path = "/tenants/{tenant:str}/numbers"
     tags = ("Numbers",)
@@ -90,6 +105,23 @@ class NumbersController(Controller):
             TenantId(tenant), listed.changing, comment, identity.actor
         )
         return Imported(listed, await published(site, publication))
+
+    @post("/undo", operation_id="undoNumbers", status_code=200)
+    async def undo_numbers(
+        self, site: TheSite, identity: Who, tenant: TextInPath, data: JSONBody[UndoWanted]
+    ) -> Undone:
+        """Take back what a publication did to numbers; those that were changed since stay as they are."""
+        identity.require(Permission.EDIT, TenantId(tenant))
+        undo, publication = await site.configuration.undo_numbers(
+            TenantId(tenant), data.publication, identity.actor
+        )
+        told = await published(site, publication)
+        return Undone(
+            publication=told,
+            put=tuple(number.did for number in undo.put),
+            removed=undo.removed,
+            left=undo.left,
+        )
 
 
 class EntriesController(Controller):

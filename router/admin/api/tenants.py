@@ -10,6 +10,7 @@ from router.admin.api.moments import moment
 from router.admin.api.pages import Limit, limited
 from router.admin.api.revisions import IfMatch, revision_in, tag_of
 from router.admin.api.rules import Published, published
+from router.admin.drift import Drift, drift_of
 from router.admin.handed import NumberInPath, NumberInQuery, TextInPath, TheSite, Who
 from router.admin.site import Site
 from router.core.destinations import Target
@@ -134,6 +135,15 @@ class TenantsController(Controller):
         identity.require(Permission.CONNECT, TenantId(tenant))
         await site.configuration.manage(TenantId(tenant), data.managed_by, identity.actor)
         return await _answered(site, TenantId(tenant))
+
+    @get("/{tenant:str}/drift", operation_id="readDrift")
+    async def read_drift(self, site: TheSite, identity: Who, tenant: TextInPath) -> Drift:
+        """Where the tenant's file on the server differs from what is in force."""
+        identity.require(Permission.SEE, TenantId(tenant))
+        async with site.database.reading() as connection:
+            await site.require_tenant(connection, TenantId(tenant))
+            newest = await publications.in_force(connection, TenantId(tenant))
+        return await drift_of(site.folder, TenantId(tenant), newest.document if newest else None)
 
     @get("/{tenant:str}/publications", operation_id="listPublications")
     async def list_publications(

@@ -71,7 +71,26 @@ class NumberPages(Controller):
         if visit.fields.get("intent") != "import" or listed.problems or not listed.changing:
             return visit.answer("number-list.html", text=text, listed=listed, shown=_shown(listed))
         comment = f"{len(listed.changing)} numbers imported"
-        return await _put(site, visit, TenantId(tenant), list(listed.changing), comment)
+        return await _put(site, visit, TenantId(tenant), list(listed.changing), comment, is_list=True)
+
+    @post("/undo", status_code=200)
+    async def undo(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
+        """Take back what a list did; numbers that were changed since stay as they are."""
+        visit.identity.require(Permission.EDIT, TenantId(tenant))
+        text = visit.fields["publication"]
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        try:
+            undo, publication = await site.configuration.undo_numbers(
+                TenantId(tenant), number, visit.identity.actor
+            )
+        except Invalid as error:
+            told = f"{error.problems[0].what}. {error.problems[0].mend}"
+            return await _page(site, visit, TenantId(tenant), {"": told})
+        except (Conflict, NotFound) as error:
+            return await _page(site, visit, TenantId(tenant), {"": f"{error}."})
+        await site.publisher.hand_over(publication)
+        told = f"undone={len(undo.put) + len(undo.removed)}&left={len(undo.left)}"
+        return Redirect(f"/t/{tenant}/numbers?{told}", status_code=303)
 
     @post("/entries", status_code=200)
     async def change_entry(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
@@ -103,7 +122,7 @@ class NumberPages(Controller):
 
 
 async def _put(
-    site: Site, visit: Visit, tenant: TenantId, listed: list[Number], comment: str
+    site: Site, visit: Visit, tenant: TenantId, listed: list[Number], comment: str, *, is_list: bool = False
 ) -> Response[Any]:
     try:
         publication = await site.configuration.put_numbers(tenant, listed, comment, visit.identity.actor)
@@ -113,6 +132,8 @@ async def _put(
     except (Conflict, NotFound) as error:
         return await _page(site, visit, tenant, {"did": str(error)})
     await site.publisher.hand_over(publication)
+    if is_list and publication is not None:
+        return Redirect(f"/t/{tenant}/numbers?imported={publication.number}", status_code=303)
     return _back(tenant)
 
 
@@ -136,11 +157,19 @@ async def _page(
         rules={location: _names(known, location) for location in Location},
         Location=Location,
         searched=searched,
+        imported=_count(visit, "imported"),
+        undone=_count(visit, "undone"),
+        left=_count(visit, "left"),
         wrong=Blank(wrong or {}),
         fields=visit.fields,
         owner=owner,
         is_by_files=owner.managed_by == FILES,
     )
+
+
+def _count(visit: Visit, name: str) -> int | None:
+    text = visit.query.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _names(known: list[rules.RuleRow], location: Location) -> list[str]:

@@ -99,6 +99,7 @@ def _menu(reader: Reader) -> Sequence[Item]:
         items.append((f"/t/{reader.tenant}/routing", language.text("Routing")))
         items.append((f"/t/{reader.tenant}/numbers", language.text("Numbers")))
         items.append((f"/t/{reader.tenant}/calls", language.text("Calls")))
+        items.append((f"/t/{reader.tenant}/settings", language.text("Settings")))
     if reader.is_provider:
         items.append(("/tenants", language.text("Tenants")))
     if reader.may(Permission.MANAGE_USERS):

@@ -22,6 +22,7 @@ from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, strang
 from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.tenant_settings import TenantSettingsPages
 from router.admin.pages.tenants import TenantPages
 from router.admin.pages.users import UserPages
 
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 PAGES = (
     SessionPages,
     TenantPages,
+    TenantSettingsPages,
     IntegrationPages,
     RoutingPages,
     NumberPages,

@@ -8,16 +8,13 @@ from litestar.response import Redirect
 from router.admin.handed import TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import DESTINATIONS
+from router.admin.pages.profiles import BLANK, profile_of, wrong_fields
 from router.admin.site import Site
-from router.core.destinations import DestinationKind, Target
 from router.core.identities import TenantId
 from router.core.roles import Permission
-from router.core.tenants import Tenant
 from router.records import tenants
 from router.records.configuration import Invalid
 from router.records.errors import Conflict
-
-BLANK = {"id": "", "name": "", "country": "FR", "zone": "Europe/Paris", "destination": "queue", "option": ""}
 
 
 class TenantPages(Controller):
@@ -37,35 +34,15 @@ class TenantPages(Controller):
     async def create(self, site: TheSite, visit: TheVisit) -> Response[Any]:
         visit.identity.require(Permission.MANAGE_TENANTS, None)
         fields = BLANK | {name: value.strip() for name, value in visit.fields.items()}
-        kind = fields["destination"]
-        target = Target(DestinationKind(kind if kind in list(DestinationKind) else "queue"), fields["option"])
-        tenant = Tenant(
-            id=TenantId(fields["id"]),
-            name=fields["name"],
-            country=fields["country"].upper(),
-            zone=fields["zone"],
-            default=target,
-        )
+        tenant = profile_of(fields, TenantId(fields["id"]))
         try:
             publication = await site.configuration.create_tenant(tenant, visit.identity.actor)
         except Invalid as error:
-            wrong = {
-                str(one.path[0] if one.path else "id"): f"{one.what}. {one.mend}" for one in error.problems
-            }
-            if "default" in wrong:
-                wrong["option"] = wrong.pop("default")
-            return await _page(site, visit, fields, wrong)
+            return await _page(site, visit, fields, wrong_fields(error))
         except Conflict as error:
             return await _page(site, visit, fields, {"id": str(error)})
         await site.publisher.hand_over(publication)
         return Redirect(f"/t/{tenant.id}/routing", status_code=303)
-
-
-def _wrong(error: Invalid) -> dict[str, str]:
-    """By the form's field."""
-    fields = {"default": "option", "": "id"}
-    places = ((str(one.path[0]) if one.path else "", one) for one in error.problems)
-    return {fields.get(place, place): f"{one.what}. {one.mend}" for place, one in places}
 
 
 async def _page(site: Site, visit: Visit, fields: dict[str, str], wrong: dict[str, str]) -> Response[Any]:

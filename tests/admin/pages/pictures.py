@@ -155,6 +155,8 @@ def main() -> int:
             "numbers": "/t/acme/numbers",
             "calls": "/t/acme/calls",
             "call": "/t/acme/calls/pbx1-1795000001.1",
+            "settings": "/t/acme/settings",
+            "publication": "/t/acme/settings/publications/2",
             "users": "/users",
             "audit": "/audit",
         }

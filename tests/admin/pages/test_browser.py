@@ -161,6 +161,8 @@ PAGES = (
     "/t/acme/integration/new/salesforce",
     "/t/acme/numbers",
     "/t/acme/calls",
+    "/t/acme/settings",
+    "/t/acme/settings/publications/1",
     "/users",
     "/audit",
 )
