@@ -16,6 +16,7 @@ from router.admin.api.integrations import IntegrationsController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
 from router.admin.api.rules import RuleOrderController, RulesController
+from router.admin.api.running import NowController, TenantNowController
 from router.admin.api.tenants import TenantsController
 from router.admin.api.tokens import TokensController
 from router.admin.api.users import UsersController
@@ -56,6 +57,8 @@ def build_app(
             CallsController,
             RetentionController,
             IntegrationsController,
+            NowController,
+            TenantNowController,
             UsersController,
             TokensController,
             AuditController,

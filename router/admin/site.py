@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from router.admin.live import LiveBoard
 from router.admin.publisher import Publisher
 from router.admin.secrets import Secrets
 from router.core.identities import TenantId
@@ -29,6 +30,7 @@ class Site(Struct, frozen=True, kw_only=True):
     accounts: Accounts
     vault: Vault
     store: Store
+    live: LiveBoard
     manifests: Mapping[str, Manifest]
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]

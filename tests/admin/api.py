@@ -11,6 +11,7 @@ from litestar import Litestar
 from router.admin.app import build_app
 from router.admin.authentication import Connection
 from router.admin.identity import Identity
+from router.admin.live import LiveBoard
 from router.admin.publisher import Publisher
 from router.admin.site import Site
 from router.core.identities import TenantId
@@ -56,6 +57,7 @@ def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
         accounts=accounts_of(configuration, clock),
         vault=VAULT,
         store=store,
+        live=LiveBoard(store),
         manifests=load_manifests(CONFIG),
         check=checked,
         clock=clock,
