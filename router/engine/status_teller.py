@@ -21,7 +21,7 @@ from router.store.status_seam import StatusBoard
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 1.0
-COUNTED_TOGETHER = 500
+COUNTED_TOGETHER = 200
 """Calls counted between two looks at everything else that the process has to do."""
 PROBLEM_MOST = 300
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from router.admin import live
 from router.admin.api import running as api_of_now
 from router.admin.live import LiveBoard
+from router.admin.pages import streams
 from router.core.errands import SignInState, TellSignIn
 from router.core.identities import RouterName, ServerName, TenantId
 from router.core.rules import Outcome
@@ -139,6 +140,12 @@ async def test_a_stream_of_nobody_ends_at_once(browsers: Any) -> None:
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert "event: ended" in answer.text
     assert "a-9" not in answer.text
+
+
+async def test_streams_are_bounded(browsers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "OPEN_MOST", 0)
+
+    await (await browsers("vera")).get("/t/acme/live/stream", 503)
 
 
 async def test_a_start_leads_to_one_s_own_overview(browsers: Any) -> None:

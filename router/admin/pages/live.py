@@ -120,8 +120,12 @@ class _Watch(Struct):
         if marks == self.shown:
             return self._beat(now, BEAT)
         self.shown, self.told_at = marks, now
-        text = self.front.pages.fragment("live-calls.html", self.reader, view=view)
+        whose = self.tenant or "", self.reader.language.code
+        text = self.front.streams.drawn(whose, view.number, lambda: self._draw(view))
         return ServerSentEventMessage(text, event=CALLS)
+
+    def _draw(self, view: LiveView) -> str:
+        return self.front.pages.fragment("live-calls.html", self.reader, view=view)
 
     def _beat(self, now: float, event: str) -> ServerSentEventMessage | None:
         if now - self.told_at < BEAT_SECONDS:

@@ -4,7 +4,7 @@ A stream ends with the session that opened it, with the rights it had, and with 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 OPEN_MOST = 200
@@ -22,6 +22,7 @@ class Streams:
     def __init__(self) -> None:
         self.open = 0
         self._stopped = asyncio.Event()
+        self._drawn: dict[tuple[str, str], tuple[int, str]] = {}
 
     @property
     def is_full(self) -> bool:
@@ -34,6 +35,17 @@ class Streams:
             yield
         finally:
             self.open -= 1
+
+    def drawn(self, whose: tuple[str, str], reading: int, draw: Callable[[], str]) -> str:
+        """What all pages of a tenant in a language are told of one reading; it is drawn once."""
+        known = self._drawn.get(whose)
+        if known is not None and known[0] == reading:
+            return known[1]
+        if len(self._drawn) > OPEN_MOST:
+            self._drawn.clear()
+        text = draw()
+        self._drawn[whose] = reading, text
+        return text
 
     async def wait(self, seconds: float) -> bool:
         """Let the time pass; whether all streams are to end."""
