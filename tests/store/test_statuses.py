@@ -109,6 +109,18 @@ async def test_a_router_that_stops_is_not_missed(rig: Rig) -> None:
     assert read.servers == ("pbx",)
 
 
+async def test_names_that_are_remembered_are_bounded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not isinstance(rig, RedisRig):
+        pytest.skip("the twin serves tests alone, and keeps all")
+    monkeypatch.setattr(status_board, "NAMES_MOST", 2)
+    for number in range(5):
+        await rig.store.statuses.put(status(RouterName(f"router-{number}"), f"pbx-{number}"))
+
+    read = await rig.store.statuses.read()
+
+    assert (len(read.routers), len(read.servers)) == (2, 2)
+
+
 async def test_an_empty_board_tells_nothing(rig: Rig) -> None:
     read = await rig.store.statuses.read()
 
