@@ -1,8 +1,8 @@
 """Building a router process: every client is made here, once, and handed in.
 
-`run_router` keeps the links to all Asterisk servers, reads the workers' answers, writes decisions and follows
-the tenants until it is told to stop. Stopping is graceful: it takes no new calls, finishes those under
-way within their hold, and leaves the rest to the dialplan.
+`run_router` keeps the links to all Asterisk servers, reads the workers' answers, writes decisions, tells how
+it fares and follows the tenants until it is told to stop. Stopping is graceful: it takes no new calls,
+finishes those under way within their hold, and leaves the rest to the dialplan.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
 from router.engine.recorder import Recorder
+from router.engine.status_teller import StatusTeller
 from router.settings.checking import tenant_check
 from router.settings.manifest_files import load_manifests
 from router.settings.model import Settings
@@ -32,7 +33,8 @@ from router.store.tenant_sources import TenantSource, open_tenants
 log = structlog.get_logger(__name__)
 
 RECORDING_SECONDS = 2.0
-"""How long a stopping router may take to write its last decisions, and as long for its last calls' ends."""
+"""How long a stopping router may take to write its last decisions, and as long for its last calls' ends, and
+to say that it has stopped."""
 
 
 def current_moment() -> Moment:
@@ -43,13 +45,13 @@ def router_name(settings: Settings) -> RouterName:
     return settings.router.name or RouterName(socket.gethostname())
 
 
-async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
+async def run_router(settings: Settings, folder: Path, stop: asyncio.Event, version: str = "") -> None:
     """Route calls until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
     store = await open_store(settings.redis)
     try:
         check = tenant_check(settings, load_manifests(folder))
         tenants = await open_tenants(settings.tenants, folder, store.plans, check)
-        await _Router(settings, store, tenants).run(stop)
+        await _Router(settings, store, tenants, version).run(stop)
     finally:
         await store.aclose()
 
@@ -57,7 +59,7 @@ async def run_router(settings: Settings, folder: Path, stop: asyncio.Event) -> N
 class _Router:
     """The parts of one router process, and the tasks that keep them going."""
 
-    def __init__(self, settings: Settings, store: Store, tenants: TenantSource) -> None:
+    def __init__(self, settings: Settings, store: Store, tenants: TenantSource, version: str) -> None:
         self._settings = settings
         self._tenants = tenants
         plans = Plans(plan_of(tenant, settings.destinations) for tenant in tenants.tenants().values())
@@ -79,6 +81,9 @@ class _Router:
             limits_of(settings),
             current_moment,
         )
+        self._statuses = StatusTeller(
+            self._name, version, self._links, lambda: self._engine.calls, store.statuses, current_moment
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         log.info("router.started", router=self._name, servers=list(self._links), tenants=len(self._plans))
@@ -86,6 +91,7 @@ class _Router:
             asyncio.create_task(_read_answers(self._answers, self._engine), name="answers"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
             asyncio.create_task(self._call_logger.run(), name="call log"),
+            asyncio.create_task(self._statuses.run(), name="status"),
             asyncio.create_task(self._tenants.watch(self._on_changes), name="tenants"),
             *(asyncio.create_task(link.run(), name=f"link {name}") for name, link in self._links.items()),
         ]
@@ -95,6 +101,7 @@ class _Router:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
+            self._statuses.stop()
             await self._engine.stop(self._settings.router.hold_seconds)
             await self._recorder.finish(RECORDING_SECONDS)
             await self._call_logger.finish(RECORDING_SECONDS)
@@ -102,10 +109,12 @@ class _Router:
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        await self._statuses.finish(RECORDING_SECONDS)
         log.info("router.stopped", router=self._name)
 
     def _on_news(self, news: ServerNews) -> None:
         self._engine.on_news(news)
+        self._statuses.on_news(news)
 
     async def _on_changes(self, changes: Changes) -> None:
         """New calls get the new plan; a call in progress keeps the one it started with."""

@@ -17,6 +17,7 @@ from router.admin.api.integrations import IntegrationsController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
 from router.admin.api.rules import RuleOrderController, RulesController
+from router.admin.api.running import NowController, TenantNowController
 from router.admin.api.tenants import TenantsController
 from router.admin.api.tokens import TokensController
 from router.admin.api.trials import TrialsController
@@ -61,6 +62,8 @@ def build_app(
             IntegrationsController,
             ConnectionsController,
             ConnectorsController,
+            NowController,
+            TenantNowController,
             UsersController,
             TokensController,
             AuditController,

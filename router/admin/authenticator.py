@@ -54,6 +54,11 @@ class Authenticator:
         key = self.key(connection)
         return await self._accounts.session(key) if key else None
 
+    async def watching_session(self, connection: Connection) -> Session | None:
+        """Without counting as use: for a stream that a page keeps open."""
+        key = self.key(connection)
+        return await self._accounts.watching_session(key) if key else None
+
     async def _by_token(self, shown: str, connection: Connection) -> Identity | None:
         if not shown.startswith(BEARER):
             return None

@@ -20,7 +20,9 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.crm_fields import CrmFields
 from router.admin.decision_recorder import DecisionRecorder
+from router.admin.live import LiveBoard
 from router.admin.pages.routes import page_routers
+from router.admin.pages.streams import Streams
 from router.admin.publisher import Publisher
 from router.admin.site import Site
 from router.records.accounts import Accounts
@@ -67,6 +69,7 @@ async def run_admin(
                 vault=vault,
                 store=store,
                 crm_fields=CrmFields(store.errands, time.monotonic),
+                live=LiveBoard(store),
                 manifests=manifests,
                 check=check,
                 clock=time.time,
@@ -75,10 +78,11 @@ async def run_admin(
             if settings.tenants.source != "records":
                 tell(FILES_DECIDE)
             authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
-            app = build_app(site, authenticator, version, page_routers(authenticator))
+            streams = Streams()
+            app = build_app(site, authenticator, version, page_routers(authenticator, streams))
             recorder = DecisionRecorder(store.decisions, database, time.time)
             beside = {"publisher": site.publisher.run, "recorder": recorder.run}
-            await _serve(app, settings, beside, stop)
+            await _serve(app, settings, beside, stop, streams)
         finally:
             await store.aclose()
     finally:
@@ -92,7 +96,7 @@ async def _tell_setup(accounts: Accounts, settings: Settings, tell: Callable[[st
 
 
 async def _serve(
-    app: Litestar, settings: Settings, beside: Mapping[str, Beside], stop: asyncio.Event
+    app: Litestar, settings: Settings, beside: Mapping[str, Beside], stop: asyncio.Event, streams: Streams
 ) -> None:
     """`beside`: what runs as long as the pages are served, by name."""
     listener = _listener(settings)
@@ -116,6 +120,7 @@ async def _serve(
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopping}:
             task.result()
+        streams.stop()  # HTTP waits for those who are served, and these would be served for ever
         server.should_exit = True
         await tasks[0]
     finally:

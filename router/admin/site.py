@@ -7,6 +7,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.admin.crm_fields import CrmFields
+from router.admin.live import LiveBoard
 from router.admin.publisher import Publisher
 from router.admin.secrets import Secrets
 from router.core.checks.sources import CUSTOM_CONNECTOR
@@ -35,6 +36,7 @@ class Site(Struct, frozen=True, kw_only=True):
     vault: Vault
     store: Store
     crm_fields: CrmFields
+    live: LiveBoard
     manifests: Mapping[str, Manifest]
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]

@@ -71,7 +71,7 @@ def router(*, invocation: Invoked) -> ExitCode:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_router(settings, invocation.config, stop)
+        await run_router(settings, invocation.config, stop, _version())
 
     _in_fast_loop(until_stopped())
     return ExitCode.OK

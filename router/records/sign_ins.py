@@ -160,15 +160,23 @@ class SignIns:
     async def session(self, key: str) -> Session | None:
         """The session of a cookie, and its user; None when it is over, or the user is disabled."""
         now = self._clock()
+        found, session = await self._open_session(key, now)
+        if found is not None and session is not None and now - found.seen_at > sessions.SEEN_EVERY_SECONDS:
+            async with self._database.writing() as connection:
+                await sessions.see(connection, found.digest, now)
+        return session
+
+    async def watching_session(self, key: str) -> Session | None:
+        """The same for what goes on without anybody: it does not count as use, and keeps no session open."""
+        return (await self._open_session(key, self._clock()))[1]
+
+    async def _open_session(self, key: str, now: float) -> tuple[SessionRow | None, Session | None]:
         async with self._database.reading() as connection:
             found = await sessions.find(connection, key, now)
             user = await users.one(connection, found.user) if found else None
         if found is None or user is None or user.is_disabled:
-            return None
-        if now - found.seen_at > sessions.SEEN_EVERY_SECONDS:
-            async with self._database.writing() as connection:
-                await sessions.see(connection, found.digest, now)
-        return Session(user, found.digest, csrf_of(key))
+            return None, None
+        return found, Session(user, found.digest, csrf_of(key))
 
     async def sessions_of(self, user: User) -> list[SessionRow]:
         async with self._database.reading() as connection:

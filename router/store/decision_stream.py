@@ -14,7 +14,7 @@ from router.store.keys import Keys
 from router.store.limits import SEEN_SECONDS
 from router.store.packing import Unreadable, pack, unpack_decision
 from router.store.scripts import Scripts
-from router.store.seams import DecisionPage
+from router.store.seams import DecisionPage, RecentDecisions
 from router.store.wires import Reply
 
 log = structlog.get_logger(__name__)
@@ -75,6 +75,16 @@ class RedisDecisionStream:
             entries = entries[1:]
         decisions = [decision for _, decision in _decisions_in(entries)]
         return DecisionPage(tuple(decisions), entries[-1][0].decode() if entries else last_id)
+
+    async def recent(self, last_id: str, seconds: float, most: int) -> RecentDecisions:
+        keys = (self._keys.decisions,)
+        now, entries = await self._scripts.run("decisions_recent", keys, last_id, round(seconds * 1000), most)
+        aged = [
+            (max(0, int(now) - _order(entry_id)[0]) / 1000, decision)
+            for entry_id, decision in _decisions_in(entries)
+        ]
+        rest = entries[-1][0].decode() if entries else last_id
+        return RecentDecisions(tuple(aged), rest, is_all=len(entries) < most)
 
     async def follow(self) -> AsyncIterator[Decision]:
         listener = Listener(self._connections, self._keys.decisions)

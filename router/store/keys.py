@@ -32,6 +32,9 @@ part of the name.
     <prefix>:{p}:plan-numbers                       hash: each tenant's published number, and the board's mark
     <prefix>:{p}:plans                              hash: each tenant's published plan
     <prefix>:{p}:plan-news                          stream: the tenants whose plan changed, capped
+    <prefix>:{w}:routers                            sorted set: routers, by when they told of themselves last
+    <prefix>:{w}:servers                            sorted set: Asterisk servers, by when one told of them
+    <prefix>:{w}:status:<router>                    string: how a router fares; lives for seconds
     <prefix>:{d}:decisions                          stream: the latest decisions
     <prefix>:{d}:seen:<server>:<call>:<parking>     string: the end of this parking is recorded
 """
@@ -130,6 +133,22 @@ class Keys:
     @property
     def plan_news(self) -> str:
         return f"{self._prefix}:{{p}}:plan-news"
+
+    @property
+    def routers(self) -> str:
+        return f"{self._prefix}:{{w}}:routers"
+
+    @property
+    def servers(self) -> str:
+        return f"{self._prefix}:{{w}}:servers"
+
+    @property
+    def status_stem(self) -> str:
+        """The router follows."""
+        return f"{self._prefix}:{{w}}:status:"
+
+    def status(self, router: RouterName) -> str:
+        return f"{self.status_stem}{router}"
 
     @property
     def decisions(self) -> str:

@@ -29,7 +29,8 @@ from router.store.memory_call_log import MemoryCallLog
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
 from router.store.memory_plans import MemoryPlanBoard
-from router.store.seams import DecisionPage, StoreHealth, TakenJob
+from router.store.memory_statuses import MemoryStatusBoard
+from router.store.seams import DecisionPage, RecentDecisions, StoreHealth, TakenJob
 
 
 @dataclass
@@ -73,6 +74,7 @@ class MemoryStore:
         self.grants = MemoryGrantStore(self.check)
         self.errands = MemoryErrands(self.check)
         self.plans = MemoryPlanBoard(self.check)
+        self.statuses = MemoryStatusBoard(self.check)
         self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
         self.cache: dict[LookupKey, _Kept] = {}
         self.flights: dict[LookupKey, _Flight] = {}
@@ -114,6 +116,7 @@ class MemoryStore:
         self.grants.clear()
         self.errands.clear()
         self.plans.clear()
+        self.statuses.clear()
         self.call_log.clear()
         self.has_work.clear()
 
@@ -296,12 +299,14 @@ class MemoryDecisionStream:
     def __init__(self, store: MemoryStore, kept: int) -> None:
         self._store = store
         self._kept: deque[tuple[str, Decision]] = deque(maxlen=kept)
+        self._times: deque[float] = deque(maxlen=kept)
         self._recorded = 0
         self._seen: set[tuple[str, str, int]] = set()
         self._followers: list[asyncio.Queue[Decision]] = []
 
     def forget(self) -> None:
         self._kept.clear()
+        self._times.clear()
         self._seen.clear()
 
     async def record(self, decision: Decision, is_only_witness: bool) -> None:
@@ -312,6 +317,7 @@ class MemoryDecisionStream:
         self._seen.add(parking)
         self._recorded += 1
         self._kept.append((f"{self._recorded}-0", decision))
+        self._times.append(self._store.now())
         for follower in self._followers:
             follower.put_nowait(decision)
 
@@ -327,6 +333,24 @@ class MemoryDecisionStream:
         page = list(self._kept)[start : start + most]
         rest = "" if is_gone else last_id
         return DecisionPage(tuple(decision for _, decision in page), page[-1][0] if page else rest, is_gone)
+
+    async def recent(self, last_id: str, seconds: float, most: int) -> RecentDecisions:
+        self._store.check()
+        ids = [entry_id for entry_id, _ in self._kept]
+        start = ids.index(last_id) + 1 if last_id in ids else 0
+        now = self._store.now()
+        told = [
+            (now - at, entry)
+            for at, entry in list(zip(self._times, self._kept, strict=True))[start:]
+            if now - at < seconds
+        ][:most]
+        rest = told[-1][1][0] if told else last_id
+        aged = tuple((age, decision) for age, (_, decision) in told)
+        return RecentDecisions(aged, rest, is_all=len(told) < most)
+
+    def age(self, seconds: float) -> None:
+        """Make everything recorded older."""
+        self._times = deque((at - seconds for at in self._times), self._times.maxlen)
 
     async def follow(self) -> AsyncIterator[Decision]:
         inbox: asyncio.Queue[Decision] = asyncio.Queue()

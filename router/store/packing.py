@@ -15,6 +15,7 @@ from router.core.decisions import Decision
 from router.core.lookups import Answer, LookupJob, Waiter
 from router.core.open_calls import OpenCall
 from router.core.rules import Outcome
+from router.core.statuses import RouterStatus
 from router.store.plan_seam import PublishedPlan
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ _tokens = Decoder(list[str])
 _open_calls = Decoder(OpenCall)
 _finished_calls = Decoder(FinishedCall)
 _plans = Decoder(PublishedPlan)
+_statuses = Decoder(RouterStatus)
 
 _head = struct.Struct(">cI")
 _ABSENT = b"a"
@@ -38,7 +40,17 @@ class Unreadable(ValueError):
     """These bytes are not what their place in Redis says."""
 
 
-Packed = LookupJob | Waiter | Answer | Decision | list[str] | OpenCall | FinishedCall | PublishedPlan
+Packed = (
+    LookupJob
+    | Waiter
+    | Answer
+    | Decision
+    | list[str]
+    | OpenCall
+    | FinishedCall
+    | PublishedPlan
+    | RouterStatus
+)
 
 
 def pack(value: Packed) -> bytes:
@@ -47,6 +59,10 @@ def pack(value: Packed) -> bytes:
 
 def unpack_plan(raw: bytes) -> PublishedPlan:
     return _unpack(_plans, raw)
+
+
+def unpack_status(raw: bytes) -> RouterStatus:
+    return _unpack(_statuses, raw)
 
 
 def unpack_job(raw: bytes) -> LookupJob:

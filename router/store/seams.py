@@ -23,6 +23,7 @@ from router.core.identities import IntegrationName, RouterName, TenantId, Unique
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
 from router.store.plan_seam import PlanBoard
+from router.store.status_seam import StatusBoard
 
 
 class TakenJob(Struct, frozen=True):
@@ -115,6 +116,17 @@ class DecisionPage(Struct, frozen=True):
     """The entry to begin after is gone, and others may be gone with it."""
 
 
+class RecentDecisions(Struct, frozen=True):
+    """What was recorded a moment ago."""
+
+    decisions: tuple[tuple[float, Decision], ...]
+    """Each with the seconds since it was recorded, by the store's clock; the oldest first."""
+    last_id: str
+    """For the next reading."""
+    is_all: bool
+    """False: there is more, and it may be read at once."""
+
+
 class DecisionStream(Protocol):
     """The latest decisions, newest kept."""
 
@@ -134,6 +146,13 @@ class DecisionStream(Protocol):
         Where that one is gone, because the stream dropped it or was lost and began anew, it begins with the
         oldest as well: a reader then may meet decisions again, and misses none that is there. It returns at
         once. Raises `StoreError`.
+        """
+
+    async def recent(self, last_id: str, seconds: float, most: int) -> RecentDecisions:
+        """Up to `most` entries after that one that were recorded in the last so many seconds.
+
+        With "" all of these. What is older is passed over, and so nobody waits for a long way through it.
+        It returns at once. Raises `StoreError`.
         """
 
     def follow(self) -> AsyncIterator[Decision]:
@@ -365,6 +384,9 @@ class Store(Protocol):
 
     @property
     def plans(self) -> PlanBoard: ...
+
+    @property
+    def statuses(self) -> StatusBoard: ...
 
     def answers(self, router: RouterName) -> Answers: ...
 

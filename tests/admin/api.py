@@ -12,6 +12,7 @@ from router.admin.app import build_app
 from router.admin.authentication import Connection
 from router.admin.crm_fields import CrmFields
 from router.admin.identity import Identity
+from router.admin.live import LiveBoard
 from router.admin.publisher import Publisher
 from router.admin.site import Site
 from router.core.identities import TenantId
@@ -59,6 +60,7 @@ def site_of(configuration: Configuration, store: Store, clock: Clock) -> Site:
         vault=VAULT,
         store=store,
         crm_fields=CrmFields(store.errands, clock),
+        live=LiveBoard(store),
         manifests=load_manifests(CONFIG),
         check=checked,
         clock=clock,

@@ -260,6 +260,7 @@ async def searched(database: Database, of: Made, chance: random.Random) -> dict[
         for whose, tenant in (("the largest tenant", of.tenants[0]), ("all tenants", None)):
             act = partial(_count, database, chance, tenant, seconds)
             figures[f"counts of {name}, {whose}"] = await timed(TIMES, act)
+    figures["counts of an hour, by tenant"] = await timed(TIMES, partial(_count_tenants, database, chance))
     figures["destinations to choose from"] = await timed(TIMES, partial(_words, database, of, chance))
     return figures
 
@@ -274,6 +275,12 @@ async def _count(database: Database, chance: random.Random, tenant: TenantId | N
     until = NOW - chance.randrange(DAYS - 2) * DAY_SECONDS - 8 * 3600
     async with database.reading() as connection:
         await decisions.counts(connection, tenant, until - seconds, until)
+
+
+async def _count_tenants(database: Database, chance: random.Random) -> None:
+    until = NOW - chance.randrange(DAYS - 2) * DAY_SECONDS - 8 * 3600
+    async with database.reading() as connection:
+        await decisions.counts_of_tenants(connection, until - 3600.0, until)
 
 
 async def _words(database: Database, of: Made, chance: random.Random) -> None:

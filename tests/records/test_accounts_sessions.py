@@ -57,6 +57,19 @@ async def test_a_session_slides_and_ends_twelve_hours_after_its_use(
     assert await session(accounts, signed_in) is None
 
 
+async def test_a_page_that_is_left_open_keeps_no_session(
+    accounts: Accounts, jane: User, clock: Clock
+) -> None:
+    signed_in = await sign_in(accounts)
+    for _ in range(11):
+        clock.now += HOUR
+        assert await accounts.watching_session(signed_in.key) is not None
+
+    clock.now += HOUR
+    assert await accounts.watching_session(signed_in.key) is None
+    assert await session(accounts, signed_in) is None
+
+
 async def test_a_session_ends_after_a_week_however_it_is_used(
     accounts: Accounts, jane: User, clock: Clock
 ) -> None:

@@ -10,6 +10,7 @@ from router.admin.authenticator import Authenticator
 from router.admin.identity import Identity
 from router.admin.pages.reading import AnyRequest, form_of, reader_of
 from router.admin.pages.rendering import Pages, Reader
+from router.admin.pages.streams import Streams
 
 
 class Blank(dict[str, str]):
@@ -39,6 +40,7 @@ TheVisit = NamedDependency[Visit]
 class Front(Struct, frozen=True):
     pages: Pages
     authenticator: Authenticator
+    streams: Streams
 
     async def visit(self, request: AnyRequest) -> Visit:
         """Raises SignInNeeded, ApiError."""

@@ -60,6 +60,8 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.TIMEOUT: "The CRM takes too long",
     Outcome.OVERLOADED: "Too many questions are waiting",
 }
+NOT_ASKED = "The CRM was not asked"
+EVERY_OUTCOME: Mapping[Outcome, str] = {Outcome.FOUND: FOUND, **OUTCOMES, Outcome.NO_LOOKUP: NOT_ASKED}
 SEVERAL: Mapping[SeveralPolicy, str] = {
     SeveralPolicy.AGREEING: "Use what they agree on",
     SeveralPolicy.MOST_RECENT: "Take the one changed last",
@@ -80,6 +82,7 @@ ROLES: Mapping[Role, str] = {
 }
 ALL: tuple[str, ...] = (
     FOUND,
+    NOT_ASKED,
     *(
         label
         for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, CALL_ENDS, ROLES)

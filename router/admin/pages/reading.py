@@ -16,6 +16,7 @@ from router.admin.identity import Identity
 from router.admin.pages.languages import ENGLISH, Language, chosen
 from router.admin.pages.rendering import Reader
 from router.core.identities import TenantId
+from router.records.accounts import Session
 from router.records.keys import is_csrf
 
 AnyRequest = Request[Any, Any, Any]
@@ -49,6 +50,16 @@ async def reader_of(request: AnyRequest, authenticator: Authenticator) -> Reader
     if session is None:
         carried = {} if request.method == "GET" else await fields_in(request)
         raise SignInNeeded(request.url.path, carried)
+    return _reader(request, session)
+
+
+async def watcher_of(request: AnyRequest, authenticator: Authenticator) -> Reader | None:
+    """Who keeps a stream open; None when the session is over. It does not count as use of the session."""
+    session = await authenticator.watching_session(request)
+    return _reader(request, session) if session else None
+
+
+def _reader(request: AnyRequest, session: Session) -> Reader:
     user = session.user
     identity = Identity(
         who=user.name, role=user.role, tenant=user.tenant, origin=origin_of(request), user=user.id

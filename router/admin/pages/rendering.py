@@ -72,6 +72,10 @@ class Pages:
         text = self._text(template, reader, told)
         return Response(text, status_code=status, headers=HEADERS, media_type="text/html; charset=utf-8")
 
+    def fragment(self, template: str, reader: Reader, **told: Any) -> str:
+        """A part of a page, for one that is open."""
+        return self._text(template, reader, told)
+
     def _text(self, template: str, reader: Reader, told: Mapping[str, Any]) -> str:
         language = reader.language
         own = {
@@ -82,6 +86,7 @@ class Pages:
             "counted": language.counted,
             "translated": language.labels,
             "named": _named,
+            "waited": waited,
         }
         return self._environment.get_template(template).render({**told, **own})
 
@@ -95,18 +100,39 @@ def _menu(reader: Reader) -> Sequence[Item]:
     language = reader.language
     items: list[tuple[str, str]] = []
     if reader.tenant is not None:
+        items.append((f"/t/{reader.tenant}", language.text("Overview")))
+        items.append((f"/t/{reader.tenant}/live", language.text("Live calls")))
         items.append((f"/t/{reader.tenant}/integration", language.text("Integration")))
         items.append((f"/t/{reader.tenant}/routing", language.text("Routing")))
         items.append((f"/t/{reader.tenant}/numbers", language.text("Numbers")))
         items.append((f"/t/{reader.tenant}/calls", language.text("Calls")))
         items.append((f"/t/{reader.tenant}/settings", language.text("Settings")))
     if reader.is_provider:
+        items.append(("/overview", language.text("Installation")))
+        if reader.tenant is None:
+            items.append(("/live", language.text("Live calls")))
         items.append(("/tenants", language.text("Tenants")))
+        items.append(("/servers", language.text("Asterisk servers")))
     if reader.may(Permission.MANAGE_USERS):
         items.append(("/users", language.text("Users")))
     if reader.may(Permission.SEE_AUDIT):
         items.append(("/audit", language.text("Audit")))
-    return [Item(href, text, is_below(reader.path, href)) for href, text in items]
+    return [Item(href, text, _is_here(reader, href)) for href, text in items]
+
+
+def _is_here(reader: Reader, href: str) -> bool:
+    """The tenant's overview stands above all of its pages, and is none of them."""
+    return reader.path == href if href == f"/t/{reader.tenant}" else is_below(reader.path, href)
+
+
+def waited(seconds: float) -> str:
+    """`4 s`, `3 min 05 s`, `52 h 07 min`: units that both languages write so; `live.js` does the same."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole // 60 % 60:02} min"
 
 
 def is_below(path: str, href: str) -> bool:

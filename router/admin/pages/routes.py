@@ -17,11 +17,15 @@ from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
 from router.admin.pages.integrations import IntegrationPages
+from router.admin.pages.live import LivePages
 from router.admin.pages.numbers import NumberPages
+from router.admin.pages.overview import OverviewPages
 from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, stranger
 from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
+from router.admin.pages.servers import ServerPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.streams import Streams
 from router.admin.pages.tenant_settings import TenantSettingsPages
 from router.admin.pages.tenants import TenantPages
 from router.admin.pages.users import UserPages
@@ -31,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 PAGES = (
     SessionPages,
+    OverviewPages,
+    LivePages,
+    ServerPages,
     TenantPages,
     TenantSettingsPages,
     IntegrationPages,
@@ -42,8 +49,9 @@ PAGES = (
 )
 
 
-def page_routers(authenticator: Authenticator) -> list[Router]:
-    front = Front(Pages(), authenticator)
+def page_routers(authenticator: Authenticator, streams: Streams | None = None) -> list[Router]:
+    """`streams`: where whoever serves the pages ends those that are open."""
+    front = Front(Pages(), authenticator, streams or Streams())
 
     def provide_front() -> Front:
         return front

@@ -23,7 +23,7 @@ class TenantPages(Controller):
     @get("/")
     async def begin(self, visit: TheVisit) -> Response[Any]:
         own = visit.identity.tenant
-        return Redirect(f"/t/{own}/routing" if own else "/tenants", status_code=303)
+        return Redirect(f"/t/{own}" if own else "/overview", status_code=303)
 
     @get("/tenants")
     async def tenants_page(self, site: TheSite, visit: TheVisit) -> Response[Any]:

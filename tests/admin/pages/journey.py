@@ -23,7 +23,7 @@ def sign_in(page: Page, name: str) -> None:
     page.locator("#name").fill(name)
     page.locator("#password").fill(PASSWORD)
     page.locator("button.primary").click()
-    page.wait_for_url("**/tenants")
+    page.wait_for_url("**/overview")
 
 
 def write_rule(page: Page, name: str) -> None:

@@ -10,18 +10,35 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
+from router.ami.versions import judge
 from router.core import decisions as traces
+from router.core.identities import ServerName
 from router.core.rules import Outcome
+from router.core.statuses import ServerStatus
 from router.records import decisions, publications
 from router.records.database import open_database
 from tests.admin.pages.journey import set_up, write_rule
 from tests.admin.pages.process import AdminProcess
+from tests.admin.pages.telling import Telling, parked_call, status
 from tests.records.makers import ACME, decision
 
 FOLDER = Path(__file__).parents[3] / "docs" / "pages"
 LANGUAGES = {"en": "English", "fr": "Français"}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 800}
+UNREACHED = ServerStatus(
+    server=ServerName("pbx3"),
+    is_connected=False,
+    since_seconds=340.0,
+    problem="Asterisk refused the login of crmroute",
+)
+OLD = ServerStatus(
+    server=ServerName("pbx2"),
+    is_connected=True,
+    since_seconds=90_000.0,
+    version="20.5.0",
+    warning=judge("20.5.0").warning,
+)
 TIERS = ("GOLD", "SILVER", "BRONZE")
 
 
@@ -111,6 +128,18 @@ def _take(page: Page, name: str, code: str, *, whole: bool = True) -> None:
     print(f"docs/pages/{name}{ending}.png")
 
 
+def _take_live(page: Page, telling: Telling, code: str) -> None:
+    """A page that is open while its router tells of calls."""
+    for name, path in {"live": "/t/acme/live", "servers": "/servers", "installation": "/overview"}.items():
+        held = parked_call("pbx1-1795000101.1"), parked_call("pbx1-1795000102.1", parked_seconds=0.4)
+        telling.status(status(*held, servers=(UNREACHED, OLD)))
+        telling.decisions(*(_call(number, "") for number in range(5)))
+        page.goto(path)
+        if name == "live":
+            expect(page.locator('[data-when="live"]')).to_be_visible()
+        _take(page, name, code)
+
+
 def _take_rule(page: Page, path: str, code: str) -> None:
     page.goto(path)
     page.locator('[id="trial.value"]').fill("SILVER")
@@ -144,7 +173,9 @@ def main() -> int:
         path = _prepare(page, admin.setup_link)
         with ThreadPoolExecutor() as pool:  # this thread has Playwright's own loop
             pool.submit(asyncio.run, _record_calls(Path(name))).result()
+        telling = Telling(Path(name))
         pages = {
+            "overview": "/t/acme",
             "tenants": "/tenants",
             "routing": "/t/acme/routing",
             "versions": f"{path}/versions",
@@ -169,11 +200,14 @@ def main() -> int:
                 _take(page, name_, code)
             _take_rule(page, path, code)
             _take_list(page, code)
+            _take_live(page, telling, code)
         page.emulate_media(color_scheme="dark")
         page.goto(path)
         _take(page, "rule-dark", "fr", whole=False)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(PHONE)
+        page.goto("/t/acme")
+        _take(page, "overview-phone", "fr")
         page.goto("/t/acme/calls/pbx1-1795000001.1")
         _take(page, "call-phone", "fr")
         page.context.clear_cookies()

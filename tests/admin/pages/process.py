@@ -51,12 +51,19 @@ class AdminProcess:
                 return self
         raise AssertionError("".join(said))
 
+    def stop(self) -> str:
+        """Ask it to stop, and wait; what it said meanwhile."""
+        self._process.terminate()
+        return self._process.communicate(timeout=20)[1]
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
         try:
-            self._process.communicate(timeout=20)
+            if self._process.poll() is None:
+                self.stop()
         finally:
             self._process.kill()
             self._process.wait()
+            if self._process.stderr is not None:
+                self._process.stderr.close()

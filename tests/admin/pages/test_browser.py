@@ -151,7 +151,12 @@ def test_without_scripts_the_form_works_as_well(browser: Browser, admin: AdminPr
 
 
 PAGES = (
+    "/overview",
+    "/live",
+    "/servers",
     "/tenants",
+    "/t/acme",
+    "/t/acme/live",
     "/t/acme/routing",
     "/t/acme/routing/new",
     "RULE",
