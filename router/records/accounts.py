@@ -12,11 +12,19 @@ from router.records import audit, second_factor, sessions, setup_links, tokens, 
 from router.records.audit import Actor, Deed
 from router.records.errors import Conflict, NotFound
 from router.records.second_factor import Enrolment
-from router.records.sign_ins import CodeNeeded, Session, SignedIn, SignInRefused, SignIns, Throttled
+from router.records.sign_ins import (
+    CodeNeeded,
+    Session,
+    SignedIn,
+    SignInOver,
+    SignInRefused,
+    SignIns,
+    Throttled,
+)
 from router.records.tokens import Token
 from router.records.users import User
 
-__all__ = ["Accounts", "CodeNeeded", "Session", "SignInRefused", "SignedIn", "Throttled"]
+__all__ = ["Accounts", "CodeNeeded", "Session", "SignInOver", "SignInRefused", "SignedIn", "Throttled"]
 PROGRAM = Actor("crmroute")
 ABOVE_MAKER = "a token may do no more than its maker"
 
