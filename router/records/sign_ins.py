@@ -217,32 +217,19 @@ class SignIns:
     async def _begin(self, connection: AsyncConnection, user: User, origin: str, now: float) -> SignedIn:
         return SignedIn(await sessions.begin(connection, user.id, origin, now), user)
 
-    # The own password
-
-    async def change_own_password(self, key: str, former: str, password: str, origin: str) -> SignedIn:
-        """`key` is the session's; every session ends, and one with a new key goes on.
-
-        A wrong `former` password counts as a failed sign-in. Raises SignInRefused, Throttled, Conflict.
-        """
-        session = await self.session(key)
-        if session is None:
-            raise SignInRefused("the session is over")
-        hashed = await self._hashed(password)
-        taken, kept = await self._proved(session.user.name, former, origin)
-        async with self._database.writing() as connection:
-            same = await users.locked(connection, kept.user.id)
-            if same is not None and not same.user.is_disabled and same.password == kept.password:
-                await attempts.succeed(connection, taken)
-                await self._replace_password(connection, same.user, hashed, Actor(same.user.name, origin))
-                return await self._begin(connection, same.user, origin, self._clock())
-        raise await self._refused(kept.user, origin, "the name or the password is wrong")
-
     async def _replace_password(
         self, connection: AsyncConnection, user: User, hashed: str, actor: Actor
     ) -> None:
         await users.change(connection, user.id, password=hashed)
         await sessions.end_all(connection, user.id)
         await self._note(connection, actor, user, "set password")
+
+    async def _turn_off(
+        self, connection: AsyncConnection, user: User, actor: Actor, keeping: str = ""
+    ) -> None:
+        await second_factor.turn_off(connection, user)
+        await sessions.end_all(connection, user.id, keeping)
+        await self._note(connection, actor, user, "turn off second factor")
 
     async def _hashed(self, password: str) -> str:
         problem = passwords.problem_of(password)

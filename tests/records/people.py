@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 
 from router.records import audit
 from router.records.accounts import Accounts, CodeNeeded, Session, SignedIn
-from router.records.audit import Entry
+from router.records.audit import Entry, Wanted
 from router.records.database import Database
 from router.records.passwords import Passwords
 from router.records.users import User
@@ -74,4 +74,4 @@ async def enrolled(
 async def audited(database: Database) -> list[Entry]:
     """The newest first."""
     async with database.reading() as connection:
-        return await audit.read(connection, None, 1000)
+        return await audit.read(connection, Wanted(), 1000)

@@ -128,12 +128,7 @@ async def test_each_change_is_told_with_who_and_what(
         ("bob", "remove", None, None),
         ("bob", "set password", None, None),
         (jane.name, "change", {"language": ""}, {"language": "fr"}),
-        (
-            "bob",
-            "change",
-            {"role": "admin", "is_disabled": False},
-            {"role": "editor", "is_disabled": False},
-        ),
+        ("bob", "change", {"role": "admin"}, {"role": "editor"}),
         ("jane", "create", None, {"role": "admin", "tenant": "acme"}),
     ]
 

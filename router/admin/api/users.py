@@ -83,16 +83,13 @@ class UsersController(Controller):
         self, site: TheSite, identity: Who, user: NumberInPath, data: JSONBody[UserChange]
     ) -> UserDetails:
         """A new role, or being disabled, ends what the user has open."""
-        found = await _reached(site, identity, user)
+        await _reached(site, identity, user)
         if data.role is not None:
             _require_at_most(data.role, identity)
-        if data.role is not None or data.is_disabled is not None:
-            await site.accounts.change_user(
-                user, identity.actor, role=data.role, is_disabled=data.is_disabled
-            )
-        if data.language is not None:
-            await site.accounts.set_language(found, data.language)
-        return _details(await _reached(site, identity, user))
+        changed = await site.accounts.change_user(
+            user, identity.actor, role=data.role, is_disabled=data.is_disabled, language=data.language
+        )
+        return _details(changed)
 
     @put("/{user:int}/password", operation_id="setPassword", status_code=204)
     async def set_password(

@@ -103,6 +103,7 @@ def _menu(reader: Reader) -> Sequence[Item]:
         items.append(("/tenants", language.text("Tenants")))
     if reader.may(Permission.MANAGE_USERS):
         items.append(("/users", language.text("Users")))
+        items.append(("/account/tokens", language.text("API tokens")))
     if reader.may(Permission.SEE_AUDIT):
         items.append(("/audit", language.text("Audit")))
     return [Item(href, text, is_below(reader.path, href)) for href, text in items]

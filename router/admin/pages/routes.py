@@ -13,6 +13,8 @@ from litestar.static_files import create_static_files_router
 
 from router.admin.api.problems import details_of
 from router.admin.authenticator import Authenticator
+from router.admin.pages.account import AccountPages
+from router.admin.pages.account_tokens import TokenPages
 from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 PAGES = (
     SessionPages,
+    AccountPages,
+    TokenPages,
     TenantPages,
     IntegrationPages,
     RoutingPages,

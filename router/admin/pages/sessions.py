@@ -109,10 +109,7 @@ class SessionPages(Controller):
             await site.accounts.set_language(session.user, fields["language"])
         answer = _go(back_to(fields.get("back", "/")))
         if fields.get("language") in LANGUAGES:
-            code = fields["language"]
-            answer.set_cookie(
-                Cookie(LANGUAGE_COOKIE, value=code, httponly=True, samesite="lax", max_age=YEAR_SECONDS)
-            )
+            answer.set_cookie(language_cookie(fields["language"]))
         return answer
 
 
@@ -154,6 +151,12 @@ def session_cookie(authenticator: Authenticator, key: str) -> Cookie:
     return Cookie(
         authenticator.cookie, value=key, httponly=True, secure=is_encrypted, samesite="lax", path="/"
     )
+
+
+def language_cookie(code: str) -> Cookie:
+    """`code` empty: none is kept."""
+    age = YEAR_SECONDS if code else 0
+    return Cookie(LANGUAGE_COOKIE, value=code, httponly=True, samesite="lax", max_age=age)
 
 
 def _go(path: str) -> Redirect:

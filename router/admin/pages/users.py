@@ -31,7 +31,9 @@ class UserPages(Controller):
     async def create(self, site: TheSite, visit: TheVisit) -> Response[Any]:
         visit.identity.require(Permission.MANAGE_USERS, visit.identity.tenant)
         fields = visit.fields
-        role = _role(visit, fields["role"])
+        if fields["intent"] == "show":
+            return await _page(site, visit)
+        role = role_given(visit, fields["role"])
         if role is None:
             return await _page(site, visit, {"role": visit.reader.language.text(NOBODY_ELSE)})
         tenant = None if role is Role.PROVIDER else visit.identity.tenant or TenantId(fields["tenant"])
@@ -77,7 +79,7 @@ async def _found(site: Site, visit: Visit, user: int) -> User:
     return found
 
 
-def _role(visit: Visit, text: str) -> Role | None:
+def role_given(visit: Visit, text: str) -> Role | None:
     """None for one that this visitor cannot give."""
     if text not in list(Role):
         return None

@@ -102,6 +102,11 @@ def _prepare(page: Page, link: str) -> str:
     page.get_by_label("Role").select_option("admin")
     page.locator("button.primary").click()
     page.wait_for_url("**/users")
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("ci")
+    page.get_by_label("Role").select_option("editor")
+    page.locator("button.primary").click()
+    page.wait_for_selector("code.key")
     return path
 
 
@@ -126,6 +131,13 @@ def _take_list(page: Page, code: str) -> None:
     page.locator("form[action$='/list'] button").click()
     page.wait_for_selector("table")
     _take(page, "number-list", code)
+
+
+def _take_second_factor(page: Page, code: str) -> None:
+    page.goto("/account")
+    page.locator("button[value='begin']").click()
+    page.wait_for_selector(".qr")
+    _take(page, "second-factor", code)
 
 
 def main() -> int:
@@ -157,6 +169,8 @@ def main() -> int:
             "call": "/t/acme/calls/pbx1-1795000001.1",
             "users": "/users",
             "audit": "/audit",
+            "account": "/account",
+            "account-tokens": "/account/tokens",
         }
         for code, language in LANGUAGES.items():
             page.goto("/tenants")
@@ -167,6 +181,7 @@ def main() -> int:
                 _take(page, name_, code)
             _take_rule(page, path, code)
             _take_list(page, code)
+            _take_second_factor(page, code)
         page.emulate_media(color_scheme="dark")
         page.goto(path)
         _take(page, "rule-dark", "fr", whole=False)
@@ -174,6 +189,8 @@ def main() -> int:
         page.set_viewport_size(PHONE)
         page.goto("/t/acme/calls/pbx1-1795000001.1")
         _take(page, "call-phone", "fr")
+        page.goto("/account")
+        _take(page, "account-phone", "fr")
         page.context.clear_cookies()
         page.goto("/sign-in")
         _take(page, "sign-in", "en")

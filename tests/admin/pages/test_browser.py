@@ -162,6 +162,8 @@ PAGES = (
     "/t/acme/calls",
     "/users",
     "/audit",
+    "/account",
+    "/account/tokens",
 )
 
 
