@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from router.admin.issuer import Issuer
 from router.admin.publisher import Publisher
 from router.admin.secrets import Secrets
 from router.core.identities import TenantId
@@ -33,6 +34,8 @@ class Site(Struct, frozen=True, kw_only=True):
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]
     """The time of day, in seconds since the epoch."""
+    issuer: Issuer | None = None
+    """Where people sign in with their organisation's account; None where the settings name none."""
 
     def secrets(self, tenant: TenantId) -> Secrets:
         return Secrets(self.manifests, self.vault, tenant)

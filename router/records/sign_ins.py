@@ -7,24 +7,25 @@ what changed while the password was hashed counts.
 A session's key is new at every sign-in, and whenever the own password changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from router.core.single_sign_on import Claims, name_to_link, subject_of
+from router.core.single_sign_on import Claims, Grant, name_to_link, role_granted, subject_of
 from router.records import attempts, audit, one_time_keys, passwords, second_factor, sessions, users
 from router.records.attempts import Taken
 from router.records.audit import Actor, Deed
 from router.records.database import Database
 from router.records.errors import Conflict, NotFound
 from router.records.keys import csrf_of, digest_of_key
-from router.records.one_time_keys import PasswordProved, Purpose
+from router.records.one_time_keys import LONGEST_BACK, IssuerAsked, PasswordProved, Purpose
 from router.records.passwords import Passwords
 from router.records.second_factor import Seals
 from router.records.sessions import SessionRow
 from router.records.users import Kept, User
 
+IDENTITY_PROVIDER = Actor("identity provider")
 SOMEBODY = "somebody"
 """Who is refused, in the audit: what was typed as a name may be a password."""
 
@@ -130,10 +131,27 @@ class SignIns:
         await self._note(connection, Actor(user.name, origin), user, "sign in", after={"by": by})
         return await self._begin(connection, user, origin, now)
 
-    async def sign_in_by_identity(self, claims: Claims, origin: str, *, links_by_name: bool) -> SignedIn:
+    async def ask_issuer(self, back: str, link: int | None = None) -> str:
+        """The key of a way to the identity provider and back; `link` is who wants that person linked."""
+        async with self._database.writing() as connection:
+            asked = IssuerAsked(back[:LONGEST_BACK], link)
+            return await one_time_keys.make(connection, Purpose.SINGLE_SIGN_ON, asked, self._clock())
+
+    async def come_back(self, key: str) -> IssuerAsked:
+        """Once. Raises SignInOver."""
+        async with self._database.writing() as connection:
+            asked = await one_time_keys.take_asked(connection, key, self._clock())
+        if asked is None:
+            raise SignInOver("the way to the identity provider and back took too long, or was gone already")
+        return asked
+
+    async def sign_in_by_identity(
+        self, claims: Claims, origin: str, *, links_by_name: bool, grants: Sequence[Grant] = ()
+    ) -> SignedIn:
         """For whoever an identity provider vouches for; a second factor is that one's business.
 
-        `links_by_name` is the operator's setting. Raises SignInRefused.
+        `links_by_name` and `grants` are the operator's settings; without grants the claims give no roles.
+        Raises SignInRefused.
         """
         subject = subject_of(claims)
         async with self._database.writing() as connection:
@@ -143,9 +161,24 @@ class SignIns:
             if found is None and name is not None:
                 found = await self._linked_by_name(connection, name, subject, origin)
             same = await users.locked(connection, found.user.id) if found else None
-            if same is not None and not same.user.is_disabled and same.oidc_subject == subject:
+            is_theirs = same is not None and not same.user.is_disabled and same.oidc_subject == subject
+            if same is not None and is_theirs and await self._has_role(connection, same.user, claims, grants):
                 return await self._let_in(connection, same.user, origin, now, "identity provider")
         raise await self._refused(found.user if found else None, origin, "no account is this person's")
+
+    async def _has_role(
+        self, connection: AsyncConnection, user: User, claims: Claims, grants: Sequence[Grant]
+    ) -> bool:
+        """Whether the claims grant one, or need not. A new one becomes the user's, and what is open ends."""
+        if not grants:
+            return True
+        role = role_granted(claims.groups, grants, user.tenant)
+        if role is not None and role is not user.role:
+            await users.change(connection, user.id, role=role.value)
+            await sessions.end_all(connection, user.id)
+            before, after = {"role": user.role}, {"role": role}
+            await self._note(connection, IDENTITY_PROVIDER, user, "change", before, after)
+        return role is not None
 
     async def _linked_by_name(
         self, connection: AsyncConnection, name: str, subject: str, origin: str

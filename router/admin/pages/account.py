@@ -22,6 +22,7 @@ from router.admin.site import Site
 from router.records import second_factor, users
 from router.records.accounts import Session, SignInRefused, Throttled
 from router.records.errors import Conflict, NotFound
+from router.records.keys import link_proof_of
 from router.records.passwords import LEAST, MOST
 from router.records.second_factor import Enrolment
 
@@ -217,6 +218,8 @@ async def _page(
         here=own.session.digest,
         own_language=user.language,
         offered={"": own.text("The browser's"), **LANGUAGES},
+        single=own.front.single,
+        link_proof=link_proof_of(own.key),
         enrolment=enrolment,
         qr=qr_code(enrolment.address) if enrolment else "",
         codes=codes,

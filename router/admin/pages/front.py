@@ -39,6 +39,8 @@ TheVisit = NamedDependency[Visit]
 class Front(Struct, frozen=True):
     pages: Pages
     authenticator: Authenticator
+    single: str | None = None
+    """Of the button that leads to the identity provider; None where there is none."""
 
     async def visit(self, request: AnyRequest) -> Visit:
         """Raises SignInNeeded, ApiError."""

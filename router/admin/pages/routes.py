@@ -24,6 +24,7 @@ from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, strang
 from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.single_sign_on import SingleSignOnPages
 from router.admin.pages.tenants import TenantPages
 from router.admin.pages.users import UserPages
 
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 PAGES = (
     SessionPages,
+    SingleSignOnPages,
     AccountPages,
     TokenPages,
     TenantPages,
@@ -44,8 +46,9 @@ PAGES = (
 )
 
 
-def page_routers(authenticator: Authenticator) -> list[Router]:
-    front = Front(Pages(), authenticator)
+def page_routers(authenticator: Authenticator, single: str | None = None) -> list[Router]:
+    """`single` is the identity provider's label, where there is one."""
+    front = Front(Pages(), authenticator, single)
 
     def provide_front() -> Front:
         return front

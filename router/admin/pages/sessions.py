@@ -141,7 +141,14 @@ def sign_in_page(
     blank = {"problem": "", "name": "", "proof": ""}
     reader = stranger(request)
     return front.pages.answer(
-        "sign-in.html", reader, status, back=back, carried=carried or {}, prefix=CARRIED, **(blank | told)
+        "sign-in.html",
+        reader,
+        status,
+        back=back,
+        carried=carried or {},
+        prefix=CARRIED,
+        single=front.single,
+        **(blank | told),
     )
 
 
