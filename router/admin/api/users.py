@@ -22,7 +22,8 @@ class NewUser(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     role: Role
     tenant: TenantId | None = None
     """None for a provider."""
-    password: str
+    password: str | None = None
+    """None for who signs in at the identity provider alone."""
 
 
 class UserChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +63,7 @@ class UsersController(Controller):
 
     @post(operation_id="createUser")
     async def create_user(self, site: TheSite, identity: Who, data: JSONBody[NewUser]) -> UserDetails:
-        """With a first password."""
+        """With a first password, or for the identity provider alone."""
         identity.require(Permission.MANAGE_USERS, data.tenant)
         _require_at_most(data.role, identity)
         if data.tenant is not None:

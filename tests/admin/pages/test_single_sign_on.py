@@ -398,6 +398,24 @@ async def test_a_verified_address_links_where_the_operator_allows_it(
         await come_back(browser, await go(browser), status)
 
 
+async def test_a_user_without_a_password_is_made_for_the_provider_alone(
+    plain: Site, provider: Provider, clock: Clock
+) -> None:
+    provider.person |= {"email": "new@acme.example", "email_verified": True}
+    new = {"name": "new@acme.example", "role": "viewer", "password": ""}
+    async with opened(plain, provider, clock, links_by_name=True) as browsers:
+        admin, person = await browsers(ANNA), await browsers()
+        await admin.get("/users")
+        await admin.post("/users", new)
+
+        await person.post("/sign-in", {"name": new["name"], "password": ""}, 401)
+        await come_back(person, await go(person))
+        page = await person.get("/account")
+        assert "Current password" not in page
+        await person.post("/account", {"intent": "unlink"}, 409)
+        assert "no way left to sign in" in person.page
+
+
 async def test_what_the_token_leaves_out_is_asked_of_the_user_info(
     plain: Site, provider: Provider, clock: Clock
 ) -> None:
