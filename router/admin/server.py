@@ -8,7 +8,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.crm_fields import CrmFields
 from router.admin.decision_recorder import DecisionRecorder
+from router.admin.issuer import open_issuer
 from router.admin.live import LiveBoard
 from router.admin.pages.routes import page_routers
 from router.admin.pages.streams import Streams
@@ -52,41 +53,43 @@ async def run_admin(
     Raises RecordsError, RecordsMisconfigured, StoreMisconfigured, ConfigurationError.
     """
     vault = open_vault(settings.vault)
-    database = await open_database(settings.records.url)
-    try:
+    issuer = open_issuer(settings.admin, time.time)
+    async with AsyncExitStack() as opened:
+        if issuer is not None:
+            opened.push_async_callback(issuer.aclose)
+        database = await open_database(settings.records.url)
+        opened.push_async_callback(database.aclose)
         store = await open_store(settings.redis)
-        try:
-            manifests = load_manifests(folder)
-            check = tenant_check(settings, manifests)
-            accounts = Accounts(database, time.time, vault)
-            site = Site(
-                settings=settings,
-                folder=folder,
-                database=database,
-                configuration=Configuration(database, time.time, check),
-                publisher=Publisher(database, store.plans),
-                accounts=accounts,
-                vault=vault,
-                store=store,
-                crm_fields=CrmFields(store.errands, time.monotonic),
-                live=LiveBoard(store),
-                manifests=manifests,
-                check=check,
-                clock=time.time,
-            )
-            await _tell_setup(accounts, settings, tell)
-            if settings.tenants.source != "records":
-                tell(FILES_DECIDE)
-            authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
-            streams = Streams()
-            app = build_app(site, authenticator, version, page_routers(authenticator, streams))
-            recorder = DecisionRecorder(store.decisions, database, time.time)
-            beside = {"publisher": site.publisher.run, "recorder": recorder.run}
-            await _serve(app, settings, beside, stop, streams)
-        finally:
-            await store.aclose()
-    finally:
-        await database.aclose()
+        opened.push_async_callback(store.aclose)
+        manifests = load_manifests(folder)
+        check = tenant_check(settings, manifests)
+        accounts = Accounts(database, time.time, vault)
+        site = Site(
+            settings=settings,
+            folder=folder,
+            database=database,
+            configuration=Configuration(database, time.time, check),
+            publisher=Publisher(database, store.plans),
+            accounts=accounts,
+            vault=vault,
+            store=store,
+            crm_fields=CrmFields(store.errands, time.monotonic),
+            live=LiveBoard(store),
+            manifests=manifests,
+            check=check,
+            clock=time.time,
+            issuer=issuer,
+        )
+        await _tell_setup(accounts, settings, tell)
+        if settings.tenants.source != "records":
+            tell(FILES_DECIDE)
+        authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
+        label = issuer.settings.label if issuer else None
+        streams = Streams()
+        app = build_app(site, authenticator, version, page_routers(authenticator, streams, label))
+        recorder = DecisionRecorder(store.decisions, database, time.time)
+        beside = {"publisher": site.publisher.run, "recorder": recorder.run}
+        await _serve(app, settings, beside, stop, streams)
 
 
 async def _tell_setup(accounts: Accounts, settings: Settings, tell: Callable[[str], None]) -> None:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.admin.crm_fields import CrmFields
+from router.admin.issuer import Issuer
 from router.admin.live import LiveBoard
 from router.admin.publisher import Publisher
 from router.admin.secrets import Secrets
@@ -41,6 +42,8 @@ class Site(Struct, frozen=True, kw_only=True):
     check: Callable[[Tenant], Sequence[Problem]]
     clock: Callable[[], float]
     """The time of day, in seconds since the epoch."""
+    issuer: Issuer | None = None
+    """Where people sign in with their organisation's account; None where the settings name none."""
 
     @property
     def custom_url(self) -> Manifest:

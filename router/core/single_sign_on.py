@@ -3,11 +3,19 @@
 A person is known by issuer and subject together, the only claims that are promised to stay the same and to be
 nobody else's (OpenID Connect Core 1.0, 5.7). An account takes such a person on at their first sign-in only
 where the operator allows it: an e-mail address proves as much as the issuer's care in handing it out.
+
+No account is made by a sign-in. Where the operator names a claim for roles, it decides at each sign-in what
+the account may do in its tenant, and lets nobody in to whom it grants nothing there.
 """
 
+from collections.abc import Collection, Iterable
+from functools import reduce
 from hashlib import sha256
 
 from msgspec import Struct
+
+from router.core.identities import TenantId
+from router.core.roles import Role, is_at_most
 
 
 class Claims(Struct, frozen=True, kw_only=True):
@@ -17,6 +25,21 @@ class Claims(Struct, frozen=True, kw_only=True):
     subject: str
     email: str = ""
     is_email_verified: bool = False
+    groups: frozenset[str] = frozenset()
+    """What the operator's claim for roles says."""
+
+
+class Grant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A role that a value of the operator's claim stands for."""
+
+    value: str
+    role: Role
+    tenant: TenantId | None = None
+    """None for the provider's."""
+
+    @property
+    def is_placed(self) -> bool:
+        return (self.role is Role.PROVIDER) is (self.tenant is None)
 
 
 def subject_of(claims: Claims) -> str:
@@ -34,3 +57,14 @@ def name_to_link(claims: Claims, *, links_by_name: bool) -> str | None:
     if not links_by_name or not claims.is_email_verified:
         return None
     return claims.email if claims.email and claims.email.isascii() else None
+
+
+def role_granted(groups: Collection[str], grants: Iterable[Grant], tenant: TenantId | None) -> Role | None:
+    """The highest role that a user of this tenant has by the claim; None for none, whatever the claim grants
+    elsewhere: an account stays with its tenant."""
+    roles = [one.role for one in grants if one.is_placed and one.tenant == tenant and one.value in groups]
+    return reduce(_higher, roles) if roles else None
+
+
+def _higher(one: Role, other: Role) -> Role:
+    return other if is_at_most(one, other) else one

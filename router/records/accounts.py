@@ -1,5 +1,5 @@
-"""Accounts: users, their second factors, tokens, the first set-up, and signing in (`sign_ins`). Each change
-is a transaction with its audit row.
+"""Accounts: users, tokens, the first set-up, what users do for themselves (`own_accounts`), and signing in
+(`sign_ins`). Each change is a transaction with its audit row.
 
 Whoever may change users reaches those of their own tenant, and gives nobody more than they have themselves.
 What changes a user's rights, or the ways to sign in, ends all that the user has open.
@@ -7,54 +7,37 @@ What changes a user's rights, or the ways to sign in, ends all that the user has
 
 from router.core.identities import TenantId
 from router.core.roles import Role, is_at_most, lower_of, reaches
-from router.core.single_sign_on import Claims, subject_of
-from router.records import audit, second_factor, sessions, setup_links, tokens, users
+from router.records import audit, sessions, setup_links, tokens, users
 from router.records.audit import Actor, Deed
 from router.records.errors import Conflict, NotFound
-from router.records.second_factor import Enrolment
-from router.records.sign_ins import CodeNeeded, Session, SignedIn, SignInRefused, SignIns, Throttled
+from router.records.own_accounts import OwnAccounts, WaysIn
+from router.records.sign_ins import (
+    CodeNeeded,
+    Session,
+    SignedIn,
+    SignInOver,
+    SignInRefused,
+    Throttled,
+)
 from router.records.tokens import Token
 from router.records.users import User
 
-__all__ = ["Accounts", "CodeNeeded", "Session", "SignInRefused", "SignedIn", "Throttled"]
+__all__ = [
+    "Accounts",
+    "CodeNeeded",
+    "Session",
+    "SignInOver",
+    "SignInRefused",
+    "SignedIn",
+    "Throttled",
+    "WaysIn",
+]
 PROGRAM = Actor("crmroute")
 ABOVE_MAKER = "a token may do no more than its maker"
 
 
-class Accounts(SignIns):
+class Accounts(OwnAccounts):
     """All that is done with accounts: what serves the users themselves, and what manages them."""
-
-    # The second factor
-
-    async def begin_second_factor(self, user: User) -> Enrolment:
-        return second_factor.begin(user)
-
-    async def confirm_second_factor(
-        self, user: User, secret: str, code: str, actor: Actor, *, keeping: str = ""
-    ) -> tuple[str, ...]:
-        """In force from now on; the recovery codes, told once. What else the user has open ends; `keeping` is
-        the digest of the session that goes on. Raises SignInRefused for a wrong code, NotFound."""
-        step = second_factor.step_of(secret, code, self._clock())
-        if step is None:
-            raise SignInRefused("the code is wrong: is the clock of the device right?")
-        async with self._database.writing() as connection:
-            user = await users.to_change(connection, user.id)
-            codes = await second_factor.turn_on(connection, self._vault, user, secret, step)
-            await sessions.end_all(connection, user.id, keeping)
-            await self._note(connection, actor, user, "turn on second factor")
-        return codes
-
-    async def recovery_codes_left(self, user: User) -> int:
-        async with self._database.reading() as connection:
-            return await second_factor.codes_left(connection, user)
-
-    async def remove_second_factor(self, user: User, actor: Actor) -> None:
-        """What the user has open ends. Raises NotFound."""
-        async with self._database.writing() as connection:
-            user = await users.to_change(connection, user.id)
-            await second_factor.turn_off(connection, user)
-            await sessions.end_all(connection, user.id)
-            await self._note(connection, actor, user, "turn off second factor")
 
     # Users
 
@@ -70,9 +53,22 @@ class Accounts(SignIns):
         return user
 
     async def change_user(
-        self, id_: int, actor: Actor, *, role: Role | None = None, is_disabled: bool | None = None
+        self,
+        id_: int,
+        actor: Actor,
+        *,
+        role: Role | None = None,
+        is_disabled: bool | None = None,
+        language: str | None = None,
     ) -> User:
-        """Raises NotFound, Conflict. What the user has open ends."""
+        """None stays as it is. With `role` or `is_disabled` what the user has open ends.
+
+        Raises NotFound, Conflict.
+        """
+        wanted = {"role": role, "is_disabled": is_disabled, "language": language}
+        values = {name: value for name, value in wanted.items() if value is not None}
+        if language is not None:
+            users.require_language(language)
         async with self._database.writing() as connection:
             user = await users.one(connection, id_)
             if is_disabled or (role is not None and role is not user.role):
@@ -80,29 +76,20 @@ class Accounts(SignIns):
             user = await users.to_change(connection, id_)
             if role is not None and (role is Role.PROVIDER) is not (user.tenant is None):
                 raise Conflict("a provider belongs to no tenant, and everybody else to one")
-            values: dict[str, object] = {}
-            if role is not None:
-                values["role"] = role.value
-            if is_disabled is not None:
-                values["is_disabled"] = is_disabled
             if values:
                 await users.change(connection, id_, **values)
+            if role is not None or is_disabled is not None:
                 await sessions.end_all(connection, id_)
             changed = await users.one(connection, id_)
-            before, after = ({"role": one.role, "is_disabled": one.is_disabled} for one in (user, changed))
-            await self._note(connection, actor, changed, "change", before, after)
+            before, after = ({name: getattr(one, name) for name in values} for one in (user, changed))
+            if values:
+                await self._note(connection, actor, changed, "change", before, after)
         return changed
 
-    async def set_language(self, user: User, language: str, actor: Actor | None = None) -> None:
-        """`actor` None: the user's own wish. Raises NotFound, Conflict."""
-        if language not in users.LANGUAGES:
-            raise Conflict("there are no pages in this language")
+    async def remove_second_factor(self, user: User, actor: Actor) -> None:
+        """Somebody else's, for who lost the device: what the user has open ends. Raises NotFound."""
         async with self._database.writing() as connection:
-            former = await users.to_change(connection, user.id)
-            if former.language != language:
-                await users.change(connection, user.id, language=language)
-                before, after = {"language": former.language}, {"language": language}
-                await self._note(connection, actor or Actor(user.name), former, "change", before, after)
+            await self._turn_off(connection, await users.to_change(connection, user.id), actor)
 
     async def set_password(self, id_: int, password: str, actor: Actor) -> None:
         """Somebody else's: what the user has open ends. Raises NotFound, Conflict."""
@@ -110,29 +97,6 @@ class Accounts(SignIns):
         async with self._database.writing() as connection:
             user = await users.to_change(connection, id_)
             await self._replace_password(connection, user, hashed, actor)
-
-    async def link_identity(self, user: User, claims: Claims, actor: Actor) -> None:
-        """That person at an identity provider signs in as this user. Raises NotFound, Conflict."""
-        subject = subject_of(claims)
-        async with self._database.writing() as connection:
-            await users.to_change(connection, user.id)
-            taken = await users.linked(connection, subject)
-            if taken is not None and taken.user.id != user.id:
-                raise Conflict("this person signs in as another user")
-            await users.change(connection, user.id, oidc_subject=subject)
-            await self._note(connection, actor, user, "link identity")
-
-    async def unlink_identity(self, user: User, actor: Actor) -> None:
-        """What the user has open ends. Raises NotFound, Conflict where no password would be left."""
-        async with self._database.writing() as connection:
-            kept = await users.locked(connection, user.id)
-            if kept is None:
-                raise NotFound("such user")
-            if not kept.password:
-                raise Conflict("there is no other way to sign in: set a password first")
-            await users.change(connection, user.id, oidc_subject=None)
-            await sessions.end_all(connection, user.id)
-            await self._note(connection, actor, user, "unlink identity")
 
     async def remove_user(self, id_: int, actor: Actor) -> None:
         """With the tokens that the user made. Raises NotFound, Conflict."""

@@ -3,6 +3,7 @@
 Values are written without secrets: a secret's place says that it is hidden.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -64,17 +65,46 @@ async def note(
     )
 
 
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which rows are asked for; what is empty or None asks for all."""
+
+    tenant: TenantId | None = None
+    who: str = ""
+    """A part of who acted, or of the address, whatever its case."""
+    what: str = ""
+    """A part of what was done, to what, or of its name."""
+    since: float | None = None
+    until: float | None = None
+
+
 async def read(
-    connection: AsyncConnection, tenant: TenantId | None, most: int, before_id: int | None = None
+    connection: AsyncConnection, wanted: Wanted, most: int, before_id: int | None = None
 ) -> list[Entry]:
-    """The newest first; of one tenant, or of all. `before_id` is the last one of the page before."""
-    query = sa.select(audit).order_by(audit.c.id.desc()).limit(most)
-    if tenant is not None:
-        query = query.where(audit.c.tenant == tenant)
+    """The newest first. `before_id` is the last one of the page before."""
+    query = sa.select(audit).where(*_where(wanted)).order_by(audit.c.id.desc()).limit(most)
     if before_id is not None:
         query = query.where(audit.c.id < before_id)
     rows = (await connection.execute(query)).mappings()
     return [Entry(**{**row, "before": _value(row["before"]), "after": _value(row["after"])}) for row in rows]
+
+
+def _where(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.tenant is not None:
+        yield audit.c.tenant == wanted.tenant
+    if wanted.who:
+        yield sa.or_(_holds(audit.c.who, wanted.who), _holds(audit.c.origin, wanted.who))
+    if wanted.what:
+        yield _holds(audit.c.action + " " + audit.c.kind + " " + audit.c.name, wanted.what)
+    if wanted.since is not None:
+        yield audit.c.at >= wanted.since
+    if wanted.until is not None:
+        yield audit.c.at < wanted.until
+
+
+def _holds(column: sa.ColumnElement[str], part: str) -> sa.ColumnElement[bool]:
+    if not part.isprintable():  # nothing was written like that, and PostgreSQL takes no NUL
+        return sa.false()
+    return column.icontains(part, autoescape=True)
 
 
 def _text(value: Any) -> str | None:

@@ -48,13 +48,25 @@ class Enrolment(Struct, frozen=True):
 
 
 def begin(user: User) -> Enrolment:
-    secret = pyotp.random_base32(SECRET_SIGNS)
+    return _enrolment(user, pyotp.random_base32(SECRET_SIGNS))
+
+
+def again(user: User, secret: str) -> Enrolment | None:
+    """The one that was begun; None for what is no secret of ours."""
+    return _enrolment(user, secret) if _is_secret(secret) else None
+
+
+def _enrolment(user: User, secret: str) -> Enrolment:
     return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=user.name, issuer_name=ISSUER))
+
+
+def _is_secret(secret: str) -> bool:
+    return len(secret) == SECRET_SIGNS and BASE32.issuperset(secret)
 
 
 def step_of(secret: str, code: str, now: float) -> int | None:
     """The step of the clock that a code belongs to; None for a code of none, or what is no secret of ours."""
-    if len(secret) < SECRET_SIGNS or not BASE32.issuperset(secret):
+    if not _is_secret(secret):
         return None
     made, current = pyotp.TOTP(secret), int(now) // STEP_SECONDS
     for step in (current, current - 1, current + 1):

@@ -7,23 +7,25 @@ what changed while the password was hashed counts.
 A session's key is new at every sign-in, and whenever the own password changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from router.core.single_sign_on import Claims, name_to_link, subject_of
-from router.records import attempts, audit, passwords, second_factor, sessions, users
+from router.core.single_sign_on import Claims, Grant, name_to_link, role_granted, subject_of
+from router.records import attempts, audit, one_time_keys, passwords, second_factor, sessions, users
 from router.records.attempts import Taken
 from router.records.audit import Actor, Deed
 from router.records.database import Database
 from router.records.errors import Conflict, NotFound
-from router.records.keys import csrf_of
+from router.records.keys import csrf_of, digest_of_key
+from router.records.one_time_keys import LONGEST_BACK, IssuerAsked, PasswordProved, Purpose
 from router.records.passwords import Passwords
 from router.records.second_factor import Seals
 from router.records.sessions import SessionRow
 from router.records.users import Kept, User
 
+IDENTITY_PROVIDER = Actor("identity provider")
 SOMEBODY = "somebody"
 """Who is refused, in the audit: what was typed as a name may be a password."""
 
@@ -32,8 +34,16 @@ class SignInRefused(Exception):
     """The name, the password or the code is wrong; which one is not told."""
 
 
+class SignInOver(SignInRefused):
+    """What the first step handed to the second is used up, or too old: begin again."""
+
+
 class CodeNeeded(Exception):
-    """The password is right; the code of the second factor is missing."""
+    """The password is right, and the code of the second factor comes next, once, with `proof`."""
+
+    def __init__(self, proof: str) -> None:
+        super().__init__("the code of the second factor is needed")
+        self.proof = proof
 
 
 class Throttled(Exception):
@@ -70,30 +80,78 @@ class SignIns:
 
     # Signing in
 
-    async def sign_in(self, name: str, password: str, code: str, origin: str) -> SignedIn:
+    async def sign_in(self, name: str, password: str, origin: str) -> SignedIn:
         """Raises SignInRefused, CodeNeeded, Throttled, RecordsError."""
         taken, kept = await self._proved(name, password, origin)
-        if kept.totp is not None and not code.strip():
-            async with self._database.writing() as connection:
-                await attempts.take_back(connection, taken)
-            raise CodeNeeded("the code of the second factor is needed")
         is_outdated = self._passwords.is_outdated(kept.password)
-        values = {"password": await self._passwords.hash(password)} if is_outdated else {}
+        hashed = await self._passwords.hash(password) if is_outdated else kept.password
+        proof = ""
         async with self._database.writing() as connection:
             now = self._clock()
             same = await users.locked(connection, kept.user.id)
-            how = await self._accepted(connection, same, kept, code, now)
-            if same is not None and how is not None:
-                await attempts.succeed(connection, taken)
-                await users.change(connection, same.user.id, signed_in_at=now, **values)
-                await self._note(connection, Actor(same.user.name, origin), same.user, "sign in", after=how)
-                return await self._begin(connection, same.user, origin, now)
-        raise await self._refused(kept.user, origin, "the code is wrong")
+            if same is not None and not same.user.is_disabled and same.password == kept.password:
+                if is_outdated:
+                    await users.change(connection, same.user.id, password=hashed)
+                if same.totp is None:
+                    await attempts.succeed(connection, taken)
+                    return await self._let_in(connection, same.user, origin, now, "password")
+                await attempts.take_back(connection, taken)
+                proved = PasswordProved(same.user.id, digest_of_key(hashed))
+                proof = await one_time_keys.make(connection, Purpose.CODE, proved, now)
+        if proof:
+            raise CodeNeeded(proof)
+        raise await self._refused(kept.user, origin, "the name or the password is wrong")
 
-    async def sign_in_by_identity(self, claims: Claims, origin: str, *, links_by_name: bool) -> SignedIn:
+    async def sign_in_with_code(self, proof: str, code: str, origin: str) -> SignedIn:
+        """The second step. It uses up the proof, whatever the code is, unless it has to wait.
+
+        Raises SignInOver, SignInRefused, Throttled, RecordsError.
+        """
+        async with self._database.writing() as connection:
+            now = self._clock()
+            proved = await one_time_keys.take_password(connection, proof, now)
+            same = await users.locked(connection, proved.user) if proved else None
+            if proved is None or same is None or proved.password != digest_of_key(same.password):
+                raise SignInOver("the sign-in is over")
+            taken, seconds = await attempts.take(connection, users.folded(same.user.name), origin, now)
+            if taken is None:
+                raise Throttled(seconds)
+            used = None
+            if not same.user.is_disabled:
+                used = await second_factor.use(connection, self._vault, same, code, now)
+            if used is not None:
+                await attempts.succeed(connection, taken)
+                return await self._let_in(connection, same.user, origin, now, f"password and {used}")
+        raise await self._refused(same.user, origin, "the code is wrong")
+
+    async def _let_in(
+        self, connection: AsyncConnection, user: User, origin: str, now: float, by: str
+    ) -> SignedIn:
+        await users.change(connection, user.id, signed_in_at=now)
+        await self._note(connection, Actor(user.name, origin), user, "sign in", after={"by": by})
+        return await self._begin(connection, user, origin, now)
+
+    async def ask_issuer(self, back: str, link: int | None = None) -> str:
+        """The key of a way to the identity provider and back; `link` is who wants that person linked."""
+        async with self._database.writing() as connection:
+            asked = IssuerAsked(back[:LONGEST_BACK], link)
+            return await one_time_keys.make(connection, Purpose.SINGLE_SIGN_ON, asked, self._clock())
+
+    async def come_back(self, key: str) -> IssuerAsked:
+        """Once. Raises SignInOver."""
+        async with self._database.writing() as connection:
+            asked = await one_time_keys.take_asked(connection, key, self._clock())
+        if asked is None:
+            raise SignInOver("the way to the identity provider and back took too long, or was gone already")
+        return asked
+
+    async def sign_in_by_identity(
+        self, claims: Claims, origin: str, *, links_by_name: bool, grants: Sequence[Grant] = ()
+    ) -> SignedIn:
         """For whoever an identity provider vouches for; a second factor is that one's business.
 
-        `links_by_name` is the operator's setting. Raises SignInRefused.
+        `links_by_name` and `grants` are the operator's settings; without grants the claims give no roles.
+        Raises SignInRefused.
         """
         subject = subject_of(claims)
         async with self._database.writing() as connection:
@@ -103,12 +161,24 @@ class SignIns:
             if found is None and name is not None:
                 found = await self._linked_by_name(connection, name, subject, origin)
             same = await users.locked(connection, found.user.id) if found else None
-            if same is not None and not same.user.is_disabled and same.oidc_subject == subject:
-                await users.change(connection, same.user.id, signed_in_at=now)
-                how = {"by": "identity provider"}
-                await self._note(connection, Actor(same.user.name, origin), same.user, "sign in", after=how)
-                return await self._begin(connection, same.user, origin, now)
+            is_theirs = same is not None and not same.user.is_disabled and same.oidc_subject == subject
+            if same is not None and is_theirs and await self._has_role(connection, same.user, claims, grants):
+                return await self._let_in(connection, same.user, origin, now, "identity provider")
         raise await self._refused(found.user if found else None, origin, "no account is this person's")
+
+    async def _has_role(
+        self, connection: AsyncConnection, user: User, claims: Claims, grants: Sequence[Grant]
+    ) -> bool:
+        """Whether the claims grant one, or need not. A new one becomes the user's, and what is open ends."""
+        if not grants:
+            return True
+        role = role_granted(claims.groups, grants, user.tenant)
+        if role is not None and role is not user.role:
+            await users.change(connection, user.id, role=role.value)
+            await sessions.end_all(connection, user.id)
+            before, after = {"role": user.role}, {"role": role}
+            await self._note(connection, IDENTITY_PROVIDER, user, "change", before, after)
+        return role is not None
 
     async def _linked_by_name(
         self, connection: AsyncConnection, name: str, subject: str, origin: str
@@ -136,17 +206,6 @@ class SignIns:
             user = kept.user if kept else None
             raise await self._refused(user, origin, "the name or the password is wrong")
         return taken, kept
-
-    async def _accepted(
-        self, connection: AsyncConnection, same: Kept | None, kept: Kept, code: str, now: float
-    ) -> dict[str, str] | None:
-        """By what the user is let in; `kept` is the user whose password was right, `same` as it is now."""
-        if same is None or same.user.is_disabled or same.password != kept.password:
-            return None
-        if same.totp is None:
-            return {"by": "password"}
-        used = await second_factor.use(connection, self._vault, same, code, now)
-        return {"by": f"password and {used}"} if used else None
 
     async def _refused(self, user: User | None, origin: str, why: str) -> SignInRefused:
         async with self._database.writing() as connection:
@@ -199,32 +258,19 @@ class SignIns:
     async def _begin(self, connection: AsyncConnection, user: User, origin: str, now: float) -> SignedIn:
         return SignedIn(await sessions.begin(connection, user.id, origin, now), user)
 
-    # The own password
-
-    async def change_own_password(self, key: str, former: str, password: str, origin: str) -> SignedIn:
-        """`key` is the session's; every session ends, and one with a new key goes on.
-
-        A wrong `former` password counts as a failed sign-in. Raises SignInRefused, Throttled, Conflict.
-        """
-        session = await self.session(key)
-        if session is None:
-            raise SignInRefused("the session is over")
-        hashed = await self._hashed(password)
-        taken, kept = await self._proved(session.user.name, former, origin)
-        async with self._database.writing() as connection:
-            same = await users.locked(connection, kept.user.id)
-            if same is not None and not same.user.is_disabled and same.password == kept.password:
-                await attempts.succeed(connection, taken)
-                await self._replace_password(connection, same.user, hashed, Actor(same.user.name, origin))
-                return await self._begin(connection, same.user, origin, self._clock())
-        raise await self._refused(kept.user, origin, "the name or the password is wrong")
-
     async def _replace_password(
         self, connection: AsyncConnection, user: User, hashed: str, actor: Actor
     ) -> None:
         await users.change(connection, user.id, password=hashed)
         await sessions.end_all(connection, user.id)
         await self._note(connection, actor, user, "set password")
+
+    async def _turn_off(
+        self, connection: AsyncConnection, user: User, actor: Actor, keeping: str = ""
+    ) -> None:
+        await second_factor.turn_off(connection, user)
+        await sessions.end_all(connection, user.id, keeping)
+        await self._note(connection, actor, user, "turn off second factor")
 
     async def _hashed(self, password: str) -> str:
         problem = passwords.problem_of(password)

@@ -261,6 +261,16 @@ setup_links = sa.Table(
 )
 """The one-time link with which the first user is made."""
 
+one_time_keys = sa.Table(
+    "one_time_keys",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("purpose", sa.String(20), nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("ends_at", sa.Double, nullable=False),
+)
+"""What one step of a sign-in hands to the next; each serves once."""
+
 marks = sa.Table(
     "marks",
     metadata,

@@ -55,6 +55,12 @@ def problem_of_name(name: str) -> str:
     return ""
 
 
+def require_language(language: str) -> None:
+    """Raises Conflict."""
+    if language not in LANGUAGES:
+        raise Conflict("there are no pages in this language")
+
+
 async def every(connection: AsyncConnection, tenant: TenantId | None) -> list[User]:
     """By name; of a tenant, or None for all."""
     query = sa.select(users).order_by(users.c.name)
@@ -65,10 +71,15 @@ async def every(connection: AsyncConnection, tenant: TenantId | None) -> list[Us
 
 async def one(connection: AsyncConnection, id_: int) -> User:
     """Raises NotFound."""
+    return (await kept(connection, id_)).user
+
+
+async def kept(connection: AsyncConnection, id_: int) -> Kept:
+    """Raises NotFound."""
     row = (await connection.execute(sa.select(users).where(users.c.id == id_))).first()
     if row is None:
         raise NotFound("such user")
-    return _user(row)
+    return _kept(row)
 
 
 async def locked(connection: AsyncConnection, id_: int) -> Kept | None:

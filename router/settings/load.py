@@ -21,6 +21,7 @@ from router.settings.errors import FileProblem, SecretMissing, SettingsError
 from router.settings.model import Settings
 from router.settings.secrets import resolve_secret
 from router.settings.shapes import find_problems
+from router.settings.single_sign_on import check_single_sign_on
 from router.settings.variables import VARIABLE_PREFIX, BadVariable, read_variable, with_value
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -131,6 +132,7 @@ def _check(data: dict[str, Any], with_asterisk: bool) -> Iterator[Problem]:
     """What the types alone cannot say. Values of a wrong type are told elsewhere and passed over here."""
     yield from _check_times(data.get("router"))
     yield from _check_networks(data.get("worker"))
+    yield from check_single_sign_on(data.get("admin"))
     templates = data.get("destinations")
     for kind, template in templates.items() if isinstance(templates, dict) else ():
         if isinstance(template, str) and template:

@@ -10,8 +10,11 @@ from msgspec import Meta, Struct
 
 from router.core.destinations import DestinationKind
 from router.core.identities import RouterName, ServerName
+from router.core.single_sign_on import Grant
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+ISSUER = r"^(https://[^\s?#]+|http://(localhost|127\.0\.0\.1)(:\d+)?(/[^\s?#]*)?)?$"
+"""Encrypted, unless it is on this machine."""
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
@@ -118,12 +121,37 @@ class RecordsSettings(Section, frozen=True):
         return "RecordsSettings(…)"
 
 
+class SingleSignOnSettings(Section, frozen=True):
+    """An OpenID Connect provider, where people sign in with their organisation's account."""
+
+    issuer: Annotated[str, Meta(pattern=ISSUER)]
+    """As its discovery document writes it. Empty: there is none."""
+    client_id: str
+    client_secret: Any
+    """A text or a reference, which only `crmroute admin` follows. Empty: a public client."""
+    scopes: tuple[str, ...]
+    label: Annotated[str, Meta(max_length=60)]
+    """Of the button; empty for a text of ours."""
+    links_by_name: bool
+    """Whether a verified e-mail address that is a user's name makes that user the person's, at the first
+    sign-in."""
+    roles_claim: str
+    """Whose values `roles` gives a meaning; `realm_access.roles` is one within another. Empty: roles are
+    given on the page of users."""
+    roles: tuple[Grant, ...]
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"SingleSignOnSettings({self.issuer!r}, {self.client_id!r})"
+
+
 class AdminSettings(Section, frozen=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Port
     base_url: Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+$")]
     """Where browsers find it. With https, cookies are sent over encrypted connections only."""
     trusted_proxies: tuple[str, ...]
+    single_sign_on: SingleSignOnSettings
 
     @property
     def is_encrypted(self) -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from router.core.single_sign_on import Grant
 from router.core.tenants import Tenant
-from router.settings.model import AsteriskServer, Settings, VaultSettings
+from router.settings.model import AsteriskServer, Settings, SingleSignOnSettings, VaultSettings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The one that editors' TOML plug-ins know."""
@@ -58,10 +59,11 @@ def settings_schema() -> dict[str, Any]:
     """For `local.toml`: everything may be left out, because `default.toml` has it."""
     schema = _schema_of(Settings, "The settings of crmroute")
     for name, definition in schema["definitions"].items():
-        if name != AsteriskServer.__name__:
+        if name not in (AsteriskServer.__name__, Grant.__name__):
             definition.pop("required", None)
     schema["definitions"][AsteriskServer.__name__]["properties"]["secret"] = SECRET
     schema["definitions"][VaultSettings.__name__]["properties"]["keys"]["items"] = SECRET
+    schema["definitions"][SingleSignOnSettings.__name__]["properties"]["client_secret"] = SECRET
     return _shaped(schema)
 
 

@@ -49,6 +49,20 @@ async def test_an_admin_raises_nobody_to_provider(api: Api) -> None:
     assert (await api.ask("PATCH", f"/users/{mine}", {"role": "admin"})).json()["role"] == "admin"
 
 
+async def test_role_and_language_change_together_or_not_at_all(api: Api) -> None:
+    mine = await make(api, "eddy", "editor", "acme")
+
+    refused = await api.ask("PATCH", f"/users/{mine}", {"role": "viewer", "language": "xx"})
+    kept = await api.get(f"/users/{mine}")
+    done = await api.ask("PATCH", f"/users/{mine}", {"role": "viewer", "language": "fr"})
+
+    assert (refused.status_code, kept["role"], kept["language"]) == (409, "editor", "")
+    assert (done.json()["role"], done.json()["language"]) == ("viewer", "fr")
+    latest = (await api.get("/tenants/acme/audit", params={"limit": 1}))[0]
+    assert latest["who"] == "admin@acme"
+    assert latest["after"] == {"role": "viewer", "language": "fr"}
+
+
 async def test_editors_and_viewers_see_no_users(api: Api) -> None:
     for who in ("editor@acme", "viewer@acme"):
         assert (await api.ask("GET", "/users", who=who)).status_code == 403
@@ -78,3 +92,26 @@ async def test_the_audit_is_read_page_by_page_by_who_may(api: Api) -> None:
     assert (await api.ask("GET", "/audit")).status_code == 404
     assert (await api.ask("GET", "/tenants/acme/audit", who="editor@acme")).status_code == 403
     assert PASSWORD not in str(await api.get("/audit", who="provider"))
+
+
+async def test_the_audit_is_filtered_and_pages_keep_the_filter(api: Api) -> None:
+    mine = await make(api, "Eddy_1", "editor", "acme")
+    await make(api, "eddyx1", "editor", "acme")
+    for role in ("viewer", "admin", "editor"):
+        await api.ask("PATCH", f"/users/{mine}", {"role": role})
+
+    async def names(**query: object) -> list[tuple[str, str]]:
+        listed = await api.get("/audit", who="provider", params=query)
+        return [(one["action"], one["name"]) for one in listed]
+
+    assert await names(who="ADMIN@") == [("change", "Eddy_1")] * 3
+    assert await names(who="192.0.2.7", what="create user") == [("create", "eddyx1"), ("create", "Eddy_1")]
+    assert await names(what="eddy_1", who="provider") == [("create", "Eddy_1")], "a sign of LIKE is a sign"
+    assert await names(tenant="other") == [("create", "other")]
+    assert await names(what="\0") == []
+    first = await api.get("/tenants/acme/audit", params={"what": "change", "limit": 2})
+    rest = await api.get("/tenants/acme/audit", params={"what": "change", "before": first[-1]["id"]})
+    assert [one["after"]["role"] for one in [*first, *rest]] == ["editor", "admin", "viewer"]
+    at = first[0]["at"]
+    assert [one["at"] for one in await api.get("/tenants/acme/audit", params={"since": at})] == [at]
+    assert at not in [one["at"] for one in await api.get("/tenants/acme/audit", params={"until": at})]

@@ -5,14 +5,14 @@ from base64 import b32encode
 
 import pytest
 
-from router.records.accounts import Accounts, CodeNeeded, SignedIn, SignInRefused, Throttled
+from router.records.accounts import Accounts, CodeNeeded, SignedIn, SignInOver, SignInRefused, Throttled
 from router.records.database import Database
 from router.records.keys import digest_of_key
 from router.records.second_factor import step_of
 from router.records.users import User
 from router.settings.vault import Vault
 from tests.records.makers import JANE, Clock
-from tests.records.people import PASSWORD, audited, enrolled, session, sign_in
+from tests.records.people import ORIGIN, WRONG, audited, enrolled, session, sign_in
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -173,7 +173,92 @@ async def test_the_secret_of_one_user_does_not_open_for_another(
         await connection.exec_driver_sql(copied)
 
     with pytest.raises(SignInRefused):
-        await accounts.sign_in("boss", PASSWORD, made.at(int(clock.now)), "203.0.113.1")
+        await sign_in(accounts, "boss", made.at(int(clock.now)), "203.0.113.1")
+
+
+# The second step
+
+
+async def proof_of(accounts: Accounts) -> str:
+    with pytest.raises(CodeNeeded) as needed:
+        await sign_in(accounts)
+    return needed.value.proof
+
+
+async def test_the_second_step_takes_one_code_and_no_other_after_it(
+    accounts: Accounts, jane: User, clock: Clock
+) -> None:
+    made, codes = await enrolled(accounts, jane, clock)
+    proof = await proof_of(accounts)
+    with pytest.raises(SignInRefused):
+        await accounts.sign_in_with_code(proof, "000000", ORIGIN)
+    for code in (made.at(int(clock.now)), codes[0]):
+        with pytest.raises(SignInOver):
+            await accounts.sign_in_with_code(proof, code, ORIGIN)
+
+    again = await proof_of(accounts)
+    await accounts.sign_in_with_code(again, codes[0], ORIGIN)
+    with pytest.raises(SignInOver):
+        await accounts.sign_in_with_code(again, codes[1], ORIGIN)
+
+
+@pytest.mark.parametrize(("seconds", "is_taken"), [(290.0, True), (300.0, False)])
+async def test_the_second_step_waits_five_minutes(
+    accounts: Accounts, jane: User, clock: Clock, seconds: float, is_taken: bool
+) -> None:
+    _, codes = await enrolled(accounts, jane, clock)
+    proof = await proof_of(accounts)
+    clock.now += seconds
+
+    if is_taken:
+        await accounts.sign_in_with_code(proof, codes[0], ORIGIN)
+    else:
+        with pytest.raises(SignInOver):
+            await accounts.sign_in_with_code(proof, codes[0], ORIGIN)
+
+
+@pytest.mark.parametrize("change", ["password", "disabled", "removed"])
+async def test_what_changes_between_the_steps_counts(
+    accounts: Accounts, jane: User, clock: Clock, change: str
+) -> None:
+    _, codes = await enrolled(accounts, jane, clock)
+    proof = await proof_of(accounts)
+    match change:
+        case "password":
+            await accounts.set_password(jane.id, WRONG, JANE)
+        case "disabled":
+            await accounts.change_user(jane.id, JANE, is_disabled=True)
+        case "removed":
+            await accounts.remove_user(jane.id, JANE)
+
+    with pytest.raises(SignInRefused):
+        await accounts.sign_in_with_code(proof, codes[0], ORIGIN)
+
+
+async def test_the_second_step_of_one_user_takes_no_code_of_another(
+    accounts: Accounts, jane: User, boss: User, clock: Clock
+) -> None:
+    await enrolled(accounts, jane, clock)
+    _, codes = await enrolled(accounts, boss, clock)
+
+    with pytest.raises(SignInRefused):
+        await accounts.sign_in_with_code(await proof_of(accounts), codes[0], ORIGIN)
+
+
+async def test_a_second_step_that_has_to_wait_uses_up_nothing(
+    accounts: Accounts, jane: User, clock: Clock
+) -> None:
+    _, codes = await enrolled(accounts, jane, clock)
+    proof = await proof_of(accounts)
+    for number in range(5):
+        with pytest.raises(SignInRefused):
+            await accounts.sign_in(jane.name, WRONG, f"198.51.100.{number}")
+    clock.now -= 6
+    with pytest.raises(Throttled):
+        await accounts.sign_in_with_code(proof, codes[0], ORIGIN)
+    clock.now += 60
+
+    await accounts.sign_in_with_code(proof, codes[0], ORIGIN)
 
 
 # Codes and steps

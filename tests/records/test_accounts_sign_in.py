@@ -18,7 +18,7 @@ from tests.records.people import ORIGIN, PASSWORD, WRONG, QuickHasher, accounts_
 
 async def guess(accounts: Accounts, name: str = "jane@acme.example", origin: str = ORIGIN) -> None:
     with pytest.raises(SignInRefused):
-        await accounts.sign_in(name, WRONG, "", origin)
+        await accounts.sign_in(name, WRONG, origin)
 
 
 async def test_the_right_password_begins_a_session(accounts: Accounts, jane: User) -> None:
@@ -34,7 +34,7 @@ async def test_a_wrong_name_and_a_wrong_password_are_told_alike_and_cost_alike(
     accounts: Accounts, jane: User, hasher: QuickHasher, name: str, password: str
 ) -> None:
     with pytest.raises(SignInRefused) as refused:
-        await accounts.sign_in(name, password, "", ORIGIN)
+        await accounts.sign_in(name, password, ORIGIN)
 
     assert str(refused.value) == "the name or the password is wrong"
     assert hasher.verified == 1
@@ -57,7 +57,7 @@ async def test_a_user_without_a_password_does_not_sign_in_by_one(accounts: Accou
 
     for password in ("", "a password that nobody has"):
         with pytest.raises(SignInRefused):
-            await accounts.sign_in("sso", password, "", ORIGIN)
+            await accounts.sign_in("sso", password, ORIGIN)
 
 
 async def test_a_disabled_user_is_refused_in_the_same_words(accounts: Accounts, jane: User) -> None:
@@ -188,7 +188,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(
 ) -> None:
     now, hasher = clock.now, QuickHasher()
     still = accounts_of(database, lambda: now, hasher)
-    guesses = (still.sign_in(jane.name, WRONG, "", f"198.51.100.{number}") for number in range(30))
+    guesses = (still.sign_in(jane.name, WRONG, f"198.51.100.{number}") for number in range(30))
 
     results = await asyncio.gather(*guesses, return_exceptions=True)
 
@@ -206,7 +206,7 @@ async def test_one_address_that_tries_many_names_waits_and_others_do_not(
     clock.now -= 3
 
     with pytest.raises(Throttled):
-        await accounts.sign_in("another", PASSWORD, "", "203.0.113.9")
+        await accounts.sign_in("another", PASSWORD, "203.0.113.9")
     await sign_in(accounts)
 
 
@@ -241,7 +241,7 @@ async def test_an_own_account_does_not_buy_guesses_at_others(
     clock.now -= 3
 
     with pytest.raises(Throttled):
-        await accounts.sign_in("nobody6", WRONG, "", ORIGIN)
+        await accounts.sign_in("nobody6", WRONG, ORIGIN)
 
 
 async def test_failures_are_forgotten_after_an_hour(accounts: Accounts, jane: User, clock: Clock) -> None:

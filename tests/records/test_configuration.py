@@ -9,6 +9,7 @@ from router.core.identities import RuleName
 from router.core.rules import Rule
 from router.core.tenants import Integration, IvrEntry, Number, Tenant
 from router.records import audit, publications, rules
+from router.records.audit import Wanted
 from router.records.configuration import Configuration, Invalid, ManagedByFiles
 from router.records.errors import Conflict, NotFound, Outdated, StillUsed
 from router.records.publications import Publication
@@ -349,7 +350,7 @@ async def test_who_did_what_from_where_with_before_and_after(page: Configuration
     await page.change_rule(ACME, row.id, rule(field="level"), None, BOB)
 
     async with page.database.reading() as connection:
-        (entry, *_) = await audit.read(connection, ACME, 10)
+        (entry, *_) = await audit.read(connection, Wanted(tenant=ACME), 10)
 
     assert (entry.who, entry.origin) == ("bob", "198.51.100.3")
     assert (entry.action, entry.kind, entry.name) == ("change", "rule", "Sales")
@@ -362,7 +363,7 @@ async def test_no_secret_is_in_the_audit(page: Configuration) -> None:
     await page.change_integration(ACME, "crm", changed, None, JANE)
 
     async with page.database.reading() as connection:
-        entries = await audit.read(connection, ACME, 100)
+        entries = await audit.read(connection, Wanted(tenant=ACME), 100)
 
     assert "canary" not in str(entries)
     assert entries[0].after["settings"]["token"] == "(hidden)"
@@ -370,10 +371,10 @@ async def test_no_secret_is_in_the_audit(page: Configuration) -> None:
 
 async def test_a_change_that_fails_leaves_no_trace(page: Configuration) -> None:
     async with page.database.reading() as connection:
-        before = await audit.read(connection, None, 100)
+        before = await audit.read(connection, Wanted(), 100)
 
     with pytest.raises(Invalid):
         await page.change_tenant(profile(country="XX"), None, BOB)
 
     async with page.database.reading() as connection:
-        assert await audit.read(connection, None, 100) == before
+        assert await audit.read(connection, Wanted(), 100) == before

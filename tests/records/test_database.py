@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from router.records import audit
-from router.records.audit import Deed
+from router.records.audit import Deed, Wanted
 from router.records.configuration import Configuration
 from router.records.database import Database, open_database
 from router.records.errors import RecordsError, RecordsMisconfigured, RecordsUnavailable
@@ -101,7 +101,7 @@ async def test_what_raises_is_undone(database: Database) -> None:
         await fail()
 
     async with database.reading() as connection:
-        assert await audit.read(connection, None, 10) == []
+        assert await audit.read(connection, Wanted(), 10) == []
 
 
 async def test_writers_wait_for_each_other(database: Database) -> None:
@@ -112,7 +112,7 @@ async def test_writers_wait_for_each_other(database: Database) -> None:
     await asyncio.gather(*(write(number) for number in range(40)))
 
     async with database.reading() as connection:
-        assert len(await audit.read(connection, None, 100)) == 40
+        assert len(await audit.read(connection, Wanted(), 100)) == 40
 
 
 async def test_an_error_tells_neither_statement_nor_values(database: Database) -> None:

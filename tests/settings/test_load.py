@@ -8,9 +8,10 @@ import pytest
 import tomli
 
 from router.core.destinations import DestinationKind
-from router.settings.errors import SettingsError
+from router.settings.errors import SecretMissing, SettingsError
 from router.settings.load import default_file, load_settings
 from router.settings.model import Settings
+from router.settings.single_sign_on import client_secret
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECRET = {"CRMROUTE_AMI_SECRET": "canary-4711"}
@@ -261,3 +262,48 @@ def test_servers_of_one_name_are_refused(folder: Path) -> None:
 
 def test_the_secret_is_in_no_repr(folder: Path) -> None:
     assert "canary" not in repr(load_settings(folder, SECRET))
+
+
+SINGLE = """
+[admin.single_sign_on]
+issuer = "https://id.example/realms/calls"
+client_id = "crmroute"
+client_secret = { env = "NOT_HERE" }
+"""
+
+
+def test_an_identity_provider_needs_its_secret_in_the_admin_process_alone(folder: Path) -> None:
+    write_local(folder, SINGLE)
+    single = load_settings(folder, SECRET).admin.single_sign_on
+
+    assert single.issuer == "https://id.example/realms/calls"
+    with pytest.raises(SecretMissing, match="NOT_HERE is not set"):
+        client_secret(single)
+    assert "NOT_HERE" not in repr(single)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ('issuer = "http://id.example"', "admin.single_sign_on.issuer"),
+        ('client_id = ""', "admin.single_sign_on.client_id: it is empty"),
+        ('scopes = ["email"]', "`openid` is not among them"),
+        ('roles_claim = "groups"', "serve together"),
+        ('roles = [{ value = "ops", role = "provider" }]', "serve together"),
+        ('roles_claim = "g"\nroles = [{ value = "x", role = "admin" }]', "the role has no tenant"),
+        (
+            'roles_claim = "g"\nroles = [{ value = "x", role = "provider", tenant = "acme" }]',
+            "a provider belongs to no tenant",
+        ),
+        ('roles_claim = "g"\nroles = [{ value = "x", role = "boss", tenant = "acme" }]', "role"),
+    ],
+)
+def test_what_an_identity_provider_s_settings_must_not_say(folder: Path, changed: str, told: str) -> None:
+    names = {line.partition(" =")[0] for line in changed.splitlines()}
+    kept = [line for line in SINGLE.splitlines() if line.partition(" =")[0] not in names]
+    write_local(folder, "\n".join([*kept, changed]))
+
+    problems = problems_of(folder)
+
+    assert told in problems[0]
+    assert "local.toml:" in problems[0]

@@ -1,18 +1,23 @@
 """The audit by the API: who changed what, from where."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, get
+from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 
-from router.admin.api.moments import moment
+from router.admin.api.moments import Moment, epoch, moment
 from router.admin.api.pages import Limit, limited
 from router.admin.handed import NumberInQuery, TextInPath, TheSite, Who
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Permission
 from router.records import audit
+from router.records.audit import Wanted
+
+Text = FromQuery[str]
+Part = Annotated[str, QueryParameter(description="A part of it, whatever its case.", max_length=100)]
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):
@@ -34,11 +39,23 @@ class AuditController(Controller):
 
     @get(operation_id="listAudit")
     async def list_audit(
-        self, site: TheSite, identity: Who, before: NumberInQuery = None, limit: Limit = 50
+        self,
+        site: TheSite,
+        identity: Who,
+        who: Part = "",
+        what: Part = "",
+        tenant: Text = "",
+        since: Moment = None,
+        until: Moment = None,
+        before: NumberInQuery = None,
+        limit: Limit = 50,
     ) -> list[AuditEntry]:
-        """Of the whole installation, the newest first. The next page comes before the last id of this one."""
+        """Of all tenants or of one, the newest first. The next page is asked for with the same
+        query, and comes before the last id of this one."""
         identity.require(Permission.SEE_AUDIT, None)
-        return await _listed(site, None, limit, before)
+        owner = TenantId(tenant) if tenant else None
+        wanted = Wanted(tenant=owner, who=who, what=what, since=epoch(since), until=epoch(until))
+        return await _listed(site, wanted, limit, before)
 
 
 class TenantAuditController(Controller):
@@ -51,17 +68,23 @@ class TenantAuditController(Controller):
         site: TheSite,
         identity: Who,
         tenant: TextInPath,
+        who: Part = "",
+        what: Part = "",
+        since: Moment = None,
+        until: Moment = None,
         before: NumberInQuery = None,
         limit: Limit = 50,
     ) -> list[AuditEntry]:
-        """Of a tenant, the newest first. The next page comes before the last id of this one."""
+        """Of a tenant, the newest first. The next page is asked for with the same query, and comes before the
+        last id of this one."""
         identity.require(Permission.SEE_AUDIT, TenantId(tenant))
-        return await _listed(site, TenantId(tenant), limit, before)
+        wanted = Wanted(tenant=TenantId(tenant), who=who, what=what, since=epoch(since), until=epoch(until))
+        return await _listed(site, wanted, limit, before)
 
 
-async def _listed(site: Site, tenant: TenantId | None, limit: int, before: int | None) -> list[AuditEntry]:
+async def _listed(site: Site, wanted: Wanted, limit: int, before: int | None) -> list[AuditEntry]:
     async with site.database.reading() as connection:
-        entries = await audit.read(connection, tenant, limited(limit), before)
+        entries = await audit.read(connection, wanted, limited(limit), before)
     return [_entry(one) for one in entries]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from litestar import Controller, get, put
 from litestar.params import FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from router.admin.api.moments import moment
+from router.admin.api.moments import Moment, epoch, moment
 from router.admin.api.pages import Limit, limited
 from router.admin.api.problems import ApiError
 from router.admin.handed import TextInPath, TheSite, Who
@@ -32,7 +32,6 @@ Text = FromQuery[str]
 After = Annotated[
     str, QueryParameter(description="The `next` of the page before, for the one after it.", max_length=40)
 ]
-Moment = Annotated[datetime | None, QueryParameter(description="ISO 8601; without an offset it is in UTC.")]
 
 
 class CallSummary(Struct, frozen=True, kw_only=True):
@@ -108,8 +107,8 @@ class CallsController(Controller):
             rule=rule,
             outcome=outcome,
             destination=destination,
-            since=_epoch(since),
-            until=_epoch(until),
+            since=epoch(since),
+            until=epoch(until),
         )
         async with site.database.reading() as connection:
             await site.require_tenant(connection, TenantId(tenant))
@@ -193,9 +192,3 @@ def place_in(after: str) -> Place | None:
     if found is None:
         raise ApiError(400, "malformed", "`after` is the `next` of a page, as it was given")
     return Place(float(found[1]), int(found[2]))
-
-
-def _epoch(at: datetime | None) -> float | None:
-    if at is None:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

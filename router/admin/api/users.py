@@ -22,7 +22,8 @@ class NewUser(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     role: Role
     tenant: TenantId | None = None
     """None for a provider."""
-    password: str
+    password: str | None = None
+    """None for who signs in at the identity provider alone."""
 
 
 class UserChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +63,7 @@ class UsersController(Controller):
 
     @post(operation_id="createUser")
     async def create_user(self, site: TheSite, identity: Who, data: JSONBody[NewUser]) -> UserDetails:
-        """With a first password."""
+        """With a first password, or for the identity provider alone."""
         identity.require(Permission.MANAGE_USERS, data.tenant)
         _require_at_most(data.role, identity)
         if data.tenant is not None:
@@ -83,16 +84,13 @@ class UsersController(Controller):
         self, site: TheSite, identity: Who, user: NumberInPath, data: JSONBody[UserChange]
     ) -> UserDetails:
         """A new role, or being disabled, ends what the user has open."""
-        found = await _reached(site, identity, user)
+        await _reached(site, identity, user)
         if data.role is not None:
             _require_at_most(data.role, identity)
-        if data.role is not None or data.is_disabled is not None:
-            await site.accounts.change_user(
-                user, identity.actor, role=data.role, is_disabled=data.is_disabled
-            )
-        if data.language is not None:
-            await site.accounts.set_language(found, data.language)
-        return _details(await _reached(site, identity, user))
+        changed = await site.accounts.change_user(
+            user, identity.actor, role=data.role, is_disabled=data.is_disabled, language=data.language
+        )
+        return _details(changed)
 
     @put("/{user:int}/password", operation_id="setPassword", status_code=204)
     async def set_password(

@@ -1,5 +1,6 @@
 """The audit: who changed what, from where, with what was there before and after."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -9,13 +10,17 @@ from msgspec import Struct
 
 from router.admin.api.moments import moment
 from router.admin.handed import TheSite
-from router.admin.pages.front import TheVisit
+from router.admin.pages.calls import epoch_of
+from router.admin.pages.front import Blank, TheVisit, Visit
 from router.core.differences import differences
+from router.core.identities import TenantId
 from router.core.roles import Permission
-from router.records import audit
-from router.records.audit import Entry
+from router.records import audit, tenants
+from router.records.audit import Entry, Wanted
 
 SHOWN = 100
+TEXT_MOST = 100
+FILTERS = ("who", "what", "tenant", "since", "until")
 
 
 class Shown(Struct, frozen=True):
@@ -31,13 +36,39 @@ class AuditPages(Controller):
     @get("/audit")
     async def audit_page(self, site: TheSite, visit: TheVisit) -> Response[Any]:
         visit.identity.require(Permission.SEE_AUDIT, visit.identity.tenant)
-        before = visit.query.get("before", "")
-        last = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
+        query = Blank({name: text.strip()[:TEXT_MOST] for name, text in visit.query.items()})
         async with site.database.reading() as connection:
-            listed = await audit.read(connection, visit.identity.tenant, SHOWN + 1, last)
+            wanted = _wanted(visit, query)
+            listed = await audit.read(connection, wanted, SHOWN + 1, _number(query["before"]))
+            known = await tenants.every(connection) if visit.reader.is_provider else []
         entries = [Shown(entry, moment(entry.at), _told(entry)) for entry in listed[:SHOWN]]
-        older = listed[SHOWN - 1].id if len(listed) > SHOWN else None
-        return visit.answer("audit.html", entries=entries, older=older, utc=UTC)
+        asked = {name: query[name] for name in FILTERS if query[name]}
+        older = {**asked, "before": str(listed[SHOWN - 1].id)} if len(listed) > SHOWN else {}
+        return visit.answer(
+            "audit.html",
+            entries=entries,
+            older=older,
+            utc=UTC,
+            query=query,
+            is_searched=bool(asked or query["before"]),
+            tenants=[row.id for row in known],
+        )
+
+
+def _wanted(visit: Visit, query: Mapping[str, str]) -> Wanted:
+    """What cannot be read is not asked for; the form offers nothing else."""
+    tenant = visit.identity.tenant or (TenantId(query["tenant"]) if query["tenant"] else None)
+    return Wanted(
+        tenant=tenant,
+        who=query["who"],
+        what=query["what"],
+        since=epoch_of(query["since"], UTC),
+        until=epoch_of(query["until"], UTC),
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _told(entry: Entry) -> tuple[str, ...]:

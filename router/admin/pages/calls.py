@@ -1,7 +1,7 @@
 """Calls: the history with its search, and a call's own page with its trace."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,13 +87,14 @@ def _wanted(tenant: TenantId, query: Mapping[str, str], zone: ZoneInfo) -> Searc
     return Search(
         tenant=tenant,
         outcome=Outcome(outcome) if outcome in list(Outcome) else None,
-        since=_epoch(query["since"], zone),
-        until=_epoch(query["until"], zone),
+        since=epoch_of(query["since"], zone),
+        until=epoch_of(query["until"], zone),
         **texts,
     )
 
 
-def _epoch(text: str, zone: ZoneInfo) -> float | None:
+def epoch_of(text: str, zone: tzinfo) -> float | None:
+    """Of a field of a form; None where it has no moment."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp() if text else None
     except (ValueError, OverflowError):

@@ -41,6 +41,8 @@ class Front(Struct, frozen=True):
     pages: Pages
     authenticator: Authenticator
     streams: Streams
+    single: str | None = None
+    """Of the button that leads to the identity provider; None where there is none."""
 
     async def visit(self, request: AnyRequest) -> Visit:
         """Raises SignInNeeded, ApiError."""

@@ -23,6 +23,8 @@ AnyRequest = Request[Any, Any, Any]
 CSRF_FIELD = "csrf"
 LANGUAGE_COOKIE = "crmroute-language"
 FIELDS_MOST = 5_000
+NEVER_CARRIED = frozenset({"password", "again", "former", "own", "code", "secret", "proof"})
+"""Fields of the forms about accounts."""
 
 
 class SignInNeeded(Exception):
@@ -48,7 +50,7 @@ async def reader_of(request: AnyRequest, authenticator: Authenticator) -> Reader
     """Raises SignInNeeded."""
     session = await authenticator.session(request)
     if session is None:
-        carried = {} if request.method == "GET" else await fields_in(request)
+        carried = {} if request.method == "GET" else await _carried_from(request)
         raise SignInNeeded(request.url.path, carried)
     return _reader(request, session)
 
@@ -62,7 +64,12 @@ async def watcher_of(request: AnyRequest, authenticator: Authenticator) -> Reade
 def _reader(request: AnyRequest, session: Session) -> Reader:
     user = session.user
     identity = Identity(
-        who=user.name, role=user.role, tenant=user.tenant, origin=origin_of(request), user=user.id
+        who=user.name,
+        role=user.role,
+        tenant=user.tenant,
+        origin=origin_of(request),
+        user=user.id,
+        maker=user.id,
     )
     tenant = request.path_params.get("tenant")
     return Reader(
@@ -72,6 +79,11 @@ def _reader(request: AnyRequest, session: Session) -> Reader:
         path=request.url.path,
         tenant=TenantId(tenant) if tenant else user.tenant,
     )
+
+
+async def _carried_from(request: AnyRequest) -> dict[str, str]:
+    """What comes back after the sign-in: no password and no code, which are typed again."""
+    return {name: text for name, text in (await fields_in(request)).items() if name not in NEVER_CARRIED}
 
 
 async def form_of(request: AnyRequest, authenticator: Authenticator) -> dict[str, str]:

@@ -115,6 +115,7 @@ def _menu(reader: Reader) -> Sequence[Item]:
         items.append(("/servers", language.text("Asterisk servers")))
     if reader.may(Permission.MANAGE_USERS):
         items.append(("/users", language.text("Users")))
+        items.append(("/account/tokens", language.text("API tokens")))
     if reader.may(Permission.SEE_AUDIT):
         items.append(("/audit", language.text("Audit")))
     return [Item(href, text, _is_here(reader, href)) for href, text in items]

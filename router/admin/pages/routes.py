@@ -13,6 +13,8 @@ from litestar.static_files import create_static_files_router
 
 from router.admin.api.problems import details_of
 from router.admin.authenticator import Authenticator
+from router.admin.pages.account import AccountPages
+from router.admin.pages.account_tokens import TokenPages
 from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
 from router.admin.pages.front import Front, Visit
@@ -25,6 +27,7 @@ from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.servers import ServerPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.single_sign_on import SingleSignOnPages
 from router.admin.pages.streams import Streams
 from router.admin.pages.tenant_settings import TenantSettingsPages
 from router.admin.pages.tenants import TenantPages
@@ -38,6 +41,9 @@ PAGES = (
     OverviewPages,
     LivePages,
     ServerPages,
+    SingleSignOnPages,
+    AccountPages,
+    TokenPages,
     TenantPages,
     TenantSettingsPages,
     IntegrationPages,
@@ -49,9 +55,13 @@ PAGES = (
 )
 
 
-def page_routers(authenticator: Authenticator, streams: Streams | None = None) -> list[Router]:
-    """`streams`: where whoever serves the pages ends those that are open."""
-    front = Front(Pages(), authenticator, streams or Streams())
+def page_routers(
+    authenticator: Authenticator, streams: Streams | None = None, single: str | None = None
+) -> list[Router]:
+    """`streams`: where whoever serves the pages ends those that are open; `single` is the identity provider's
+    label, where there is one.
+    """
+    front = Front(Pages(), authenticator, streams or Streams(), single)
 
     def provide_front() -> Front:
         return front

@@ -1,6 +1,7 @@
 """Signing in and out, the first set-up, the language."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Controller, Response, get, post
@@ -10,7 +11,7 @@ from litestar.response import Redirect
 from router.admin.authenticator import Authenticator, origin_of
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages.front import Front, TheFront
-from router.admin.pages.languages import LANGUAGES
+from router.admin.pages.languages import LANGUAGES, Language
 from router.admin.pages.reading import (
     LANGUAGE_COOKIE,
     AnyRequest,
@@ -20,7 +21,8 @@ from router.admin.pages.reading import (
     is_from_here,
     stranger,
 )
-from router.records.accounts import CodeNeeded, SignInRefused, Throttled
+from router.admin.site import Site
+from router.records.accounts import CodeNeeded, SignedIn, SignInOver, SignInRefused, Throttled
 from router.records.errors import Conflict, NotFound
 
 CARRIED = "carried."
@@ -46,19 +48,16 @@ class SessionPages(Controller):
         if not is_from_here(request):
             wrong = language.text("The form came from another site. Sign in here.")
             return sign_in_page(request, front, 403, problem=wrong, **told)
-        name, password, code = (fields.get(one, "") for one in ("name", "password", "code"))
         try:
-            signed_in = await site.accounts.sign_in(name, password, code, origin_of(request))
+            signed_in = await _step(site, fields, origin_of(request))
+        except CodeNeeded as needed:
+            return sign_in_page(request, front, proof=needed.proof, **told)
         except Throttled as error:
-            minutes = math.ceil(error.seconds / 60)
-            wrong = language.counted(
-                minutes,
-                "Too many failed attempts. Try again in {count} minute.",
-                "Too many failed attempts. Try again in {count} minutes.",
-            )
-            return sign_in_page(request, front, 429, problem=wrong, **told)
-        except CodeNeeded:
-            return sign_in_page(request, front, asks_code=True, password=password, **told)
+            wrong = wait_told(language, error)
+            return sign_in_page(request, front, 429, problem=wrong, proof=fields.get("proof", ""), **told)
+        except SignInOver:
+            wrong = language.text("The code was awaited for five minutes, and once. Sign in anew.")
+            return sign_in_page(request, front, 401, problem=wrong, **told)
         except SignInRefused:
             wrong = language.text("The name, the password or the code is wrong.")
             return sign_in_page(request, front, 401, problem=wrong, **told)
@@ -110,11 +109,24 @@ class SessionPages(Controller):
             await site.accounts.set_language(session.user, fields["language"])
         answer = _go(back_to(fields.get("back", "/")))
         if fields.get("language") in LANGUAGES:
-            code = fields["language"]
-            answer.set_cookie(
-                Cookie(LANGUAGE_COOKIE, value=code, httponly=True, samesite="lax", max_age=YEAR_SECONDS)
-            )
+            answer.set_cookie(language_cookie(fields["language"]))
         return answer
+
+
+async def _step(site: Site, fields: Mapping[str, str], origin: str) -> SignedIn:
+    """The first step by name and password, or the second by what the first one proved, and a code."""
+    proof = fields.get("proof", "")
+    if proof:
+        return await site.accounts.sign_in_with_code(proof, fields.get("code", ""), origin)
+    return await site.accounts.sign_in(fields.get("name", ""), fields.get("password", ""), origin)
+
+
+def wait_told(language: Language, error: Throttled) -> str:
+    return language.counted(
+        math.ceil(error.seconds / 60),
+        "Too many failed attempts. Try again in {count} minute.",
+        "Too many failed attempts. Try again in {count} minutes.",
+    )
 
 
 def sign_in_page(
@@ -126,10 +138,17 @@ def sign_in_page(
     carried: dict[str, str] | None = None,
     **told: Any,
 ) -> Response[Any]:
-    blank = {"problem": "", "name": "", "password": "", "asks_code": False}
+    blank = {"problem": "", "name": "", "proof": ""}
     reader = stranger(request)
     return front.pages.answer(
-        "sign-in.html", reader, status, back=back, carried=carried or {}, prefix=CARRIED, **(blank | told)
+        "sign-in.html",
+        reader,
+        status,
+        back=back,
+        carried=carried or {},
+        prefix=CARRIED,
+        single=front.single,
+        **(blank | told),
     )
 
 
@@ -139,6 +158,12 @@ def session_cookie(authenticator: Authenticator, key: str) -> Cookie:
     return Cookie(
         authenticator.cookie, value=key, httponly=True, secure=is_encrypted, samesite="lax", path="/"
     )
+
+
+def language_cookie(code: str) -> Cookie:
+    """`code` empty: none is kept."""
+    age = YEAR_SECONDS if code else 0
+    return Cookie(LANGUAGE_COOKIE, value=code, httponly=True, samesite="lax", max_age=age)
 
 
 def _go(path: str) -> Redirect:

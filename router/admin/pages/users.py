@@ -31,7 +31,9 @@ class UserPages(Controller):
     async def create(self, site: TheSite, visit: TheVisit) -> Response[Any]:
         visit.identity.require(Permission.MANAGE_USERS, visit.identity.tenant)
         fields = visit.fields
-        role = _role(visit, fields["role"])
+        if fields["intent"] == "show":
+            return await _page(site, visit)
+        role = role_given(visit, fields["role"])
         if role is None:
             return await _page(site, visit, {"role": visit.reader.language.text(NOBODY_ELSE)})
         tenant = None if role is Role.PROVIDER else visit.identity.tenant or TenantId(fields["tenant"])
@@ -40,7 +42,11 @@ class UserPages(Controller):
                 async with site.database.reading() as connection:
                     await site.require_tenant(connection, tenant)
             await site.accounts.create_user(
-                fields["name"].strip(), role, tenant, fields["password"], visit.identity.actor
+                fields["name"].strip(),
+                role,
+                tenant,
+                _password(site, fields["password"]),
+                visit.identity.actor,
             )
         except NotFound as error:
             return await _page(site, visit, {"tenant": str(error)})
@@ -77,7 +83,17 @@ async def _found(site: Site, visit: Visit, user: int) -> User:
     return found
 
 
-def _role(visit: Visit, text: str) -> Role | None:
+def _password(site: Site, typed: str) -> str | None:
+    """None for who is to sign in at the identity provider alone."""
+    return None if not typed and _needs_no_password(site) else typed
+
+
+def _needs_no_password(site: Site) -> bool:
+    """Whether a new user is found by name there; else there would be no way in."""
+    return site.issuer is not None and site.issuer.settings.links_by_name
+
+
+def role_given(visit: Visit, text: str) -> Role | None:
     """None for one that this visitor cannot give."""
     if text not in list(Role):
         return None
@@ -97,6 +113,7 @@ async def _page(site: Site, visit: Visit, wrong: dict[str, str] | None = None) -
         own=visit.identity.user,
         offered=offered,
         tenants=[row.id for row in known],
+        needs_no_password=_needs_no_password(site),
         fields=visit.fields,
         wrong=Blank(wrong or {}),
     )

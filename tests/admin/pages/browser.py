@@ -74,7 +74,8 @@ async def open_browsers(
     """Gives a function that opens a browser, and signs somebody in with it."""
     await make_accounts(site, accounts or {})
     authenticator = Authenticator(site.accounts, is_encrypted=False)
-    app: Any = build_app(site, authenticator, pages=page_routers(authenticator))
+    label = site.issuer.settings.label if site.issuer else None
+    app: Any = build_app(site, authenticator, pages=page_routers(authenticator, single=label))
     opened: list[httpx.AsyncClient] = []
 
     async def browser(name: str = "") -> Browser:

@@ -119,6 +119,11 @@ def _prepare(page: Page, link: str) -> str:
     page.get_by_label("Role").select_option("admin")
     page.locator("button.primary").click()
     page.wait_for_url("**/users")
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("ci")
+    page.get_by_label("Role").select_option("editor")
+    page.locator("button.primary").click()
+    page.wait_for_selector("code.key")
     return path
 
 
@@ -157,6 +162,13 @@ def _take_list(page: Page, code: str) -> None:
     _take(page, "number-list", code)
 
 
+def _take_second_factor(page: Page, code: str) -> None:
+    page.goto("/account")
+    page.locator("button[value='begin']").click()
+    page.wait_for_selector(".qr")
+    _take(page, "second-factor", code)
+
+
 def main() -> int:
     chromium = shutil.which("chromium")
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -190,6 +202,8 @@ def main() -> int:
             "publication": "/t/acme/settings/publications/2",
             "users": "/users",
             "audit": "/audit",
+            "account": "/account",
+            "account-tokens": "/account/tokens",
         }
         for code, language in LANGUAGES.items():
             page.goto("/tenants")
@@ -201,6 +215,7 @@ def main() -> int:
             _take_rule(page, path, code)
             _take_list(page, code)
             _take_live(page, telling, code)
+            _take_second_factor(page, code)
         page.emulate_media(color_scheme="dark")
         page.goto(path)
         _take(page, "rule-dark", "fr", whole=False)
@@ -210,6 +225,8 @@ def main() -> int:
         _take(page, "overview-phone", "fr")
         page.goto("/t/acme/calls/pbx1-1795000001.1")
         _take(page, "call-phone", "fr")
+        page.goto("/account")
+        _take(page, "account-phone", "fr")
         page.context.clear_cookies()
         page.goto("/sign-in")
         _take(page, "sign-in", "en")

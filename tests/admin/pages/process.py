@@ -23,6 +23,10 @@ keys = ["a key of the tests, long enough to be one"]
 [admin]
 port = {port}
 base_url = "{url}"
+[admin.single_sign_on]
+issuer = "http://127.0.0.1:9"
+client_id = "crmroute"
+label = "Acme ID"
 """
 
 

@@ -7,11 +7,12 @@ import re
 import shutil
 from collections.abc import Iterator
 
+import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.admin.pages.journey import NAME, set_up, sign_in, write_rule
+from tests.admin.pages.journey import NAME, PASSWORD, set_up, sign_in, write_rule
 from tests.admin.pages.process import AdminProcess
 
 CHROMIUM = shutil.which("chromium")
@@ -150,6 +151,16 @@ def test_without_scripts_the_form_works_as_well(browser: Browser, admin: AdminPr
     context.close()
 
 
+def violations(page: Page) -> list[tuple[str, str, str]]:
+    """What axe finds, in both colour schemes."""
+    told = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        found = Axe().run(page, options=WCAG).response["violations"]
+        told += [(scheme, one["id"], one["nodes"][0]["html"]) for one in found]
+    return told
+
+
 PAGES = (
     "/overview",
     "/live",
@@ -170,6 +181,8 @@ PAGES = (
     "/t/acme/settings/publications/1",
     "/users",
     "/audit",
+    "/account",
+    "/account/tokens",
 )
 
 
@@ -179,12 +192,54 @@ def test_axe_finds_nothing(page: Page, complaints: list[str], path: str, languag
     page.goto(path.replace("RULE", rule_path(page)))
     page.get_by_role("button", name=language).click()
     page.wait_for_load_state()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        found = Axe().run(page, options=WCAG).response["violations"]
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert violations(page) == []
     assert complaints == []
     page.get_by_role("button", name="English").click()
+
+
+def test_the_sign_in_breaks_no_rule_either(browser: Browser, admin: AdminProcess, account: str) -> None:
+    for locale in ("en-GB", "fr-FR"):
+        context = browser.new_context(base_url=admin.url, locale=locale)
+        page = context.new_page()
+        page.goto("/sign-in")
+        assert violations(page) == []
+        context.close()
+
+
+def test_a_second_factor_is_set_up_and_taken_away(page: Page, complaints: list[str]) -> None:
+    page.goto("/account")
+    page.get_by_role("button", name="Set it up").click()
+    expect(page.get_by_role("img", name="QR code of the secret").locator("svg")).to_be_visible()
+    size = page.locator("svg.qr").bounding_box()
+    assert size is not None
+    assert (size["width"] > 180, abs(size["width"] - size["height"]) < 1) == (True, True)
+    assert violations(page) == []
+
+    page.get_by_label("Code", exact=True).fill(pyotp.TOTP(page.locator("code.key").inner_text()).now())
+    page.get_by_label("Code", exact=True).press("Enter")
+    expect(page.locator(".codes li")).to_have_count(10)
+    assert violations(page) == []
+    page.goto("/account")
+    expect(page.get_by_text("10 recovery codes are left.")).to_be_visible()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Take it away").click()
+    expect(page.get_by_text("The second factor is off.")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_token_is_told_once(page: Page, complaints: list[str]) -> None:
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("ci")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator("code.key")).to_contain_text("crmroute_")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 360, "height": 780})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto("/account/tokens")
+    expect(page.locator("code.key")).to_have_count(0)
+    page.get_by_role("button", name="Revoke ci").click()
+    expect(page.get_by_text("No token yet")).to_be_visible()
+    assert complaints == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -11,9 +11,12 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from router.admin.pages import labels
+from router.admin.pages.account import TEXTS as ACCOUNT_TEXTS
+from router.admin.pages.account_tokens import NAME, TENANT
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
+from router.admin.pages.single_sign_on import TEXTS as SINGLE_TEXTS
 from router.admin.pages.users import NOBODY_ELSE
 
 ADMIN = Path(str(files("router.admin")))
@@ -41,7 +44,17 @@ def texts_of_code() -> Iterator[str]:
 
 def all_texts() -> set[str]:
     counted = {text for path in (ADMIN / "templates").glob("*.html") for text in counted_in(path)}
-    known = {*labels.ALL, *TEXTS.values(), BROKEN, NOBODY_ELSE, *PROBLEMS}
+    known = {
+        *labels.ALL,
+        *TEXTS.values(),
+        BROKEN,
+        NOBODY_ELSE,
+        NAME,
+        TENANT,
+        *ACCOUNT_TEXTS,
+        *SINGLE_TEXTS,
+        *PROBLEMS,
+    }
     return {text for text in {*texts_of_templates(), *texts_of_code(), *counted, *known} if text}
 
 
