@@ -18,10 +18,13 @@ from router.core.installation import (
     servers_seen,
 )
 from router.core.last_minute import SECONDS, Decided, LastMinute
+from router.store.errors import StoreError, StoreUnavailable
 from router.store.seams import Store
 from router.store.status_seam import Statuses
 
 FRESH_SECONDS = 0.3
+AWAY_SECONDS = 1.0
+"""How long a reading that failed serves for all: each may have taken as long as the store's own time."""
 READ_TOGETHER = 500
 READINGS_MOST = 40
 """At once, of so many decisions each: those of a busy minute."""
@@ -56,6 +59,7 @@ class LiveBoard:
         self._minute = LastMinute()
         self._last_id = ""
         self._read_at: float | None = None
+        self._failed_at: float | None = None
         self._number = 0
         self._views: dict[TenantId | None, LiveView] = {}
 
@@ -81,14 +85,25 @@ class LiveBoard:
         """When the present reading was made: it is the same for all who ask within `FRESH_SECONDS`."""
         loop = asyncio.get_running_loop()
         async with self._reading:
+            if self._failed_at is not None and loop.time() - self._failed_at < AWAY_SECONDS:
+                raise StoreUnavailable("the store could not be read a moment ago")
             if self._read_at is None or loop.time() - self._read_at >= FRESH_SECONDS:
-                self._statuses = await self._store.statuses.read()
-                await self._read_decisions()
-                self._read_at = loop.time()
-                self._minute.forget(self._read_at)
-                self._number += 1
-                self._views.clear()
+                self._read_at = await self._read_anew()
             return self._read_at
+
+    async def _read_anew(self) -> float:
+        loop = asyncio.get_running_loop()
+        try:
+            self._statuses = await self._store.statuses.read()
+            await self._read_decisions()
+        except StoreError:
+            self._failed_at = loop.time()
+            raise
+        self._failed_at = None
+        self._minute.forget(loop.time())
+        self._number += 1
+        self._views.clear()
+        return loop.time()
 
     async def _read_decisions(self) -> None:
         loop = asyncio.get_running_loop()

@@ -289,8 +289,27 @@ async def test_redis_is_read_once_for_all_who_look(
     assert [view.parked.count for view in views] == [1, 1, 2, 1, 0]
 
 
+async def test_an_outage_is_met_once_for_all_who_look(
+    told: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "AWAY_SECONDS", 60)
+    board, readings = LiveBoard(told), 0
+
+    async def failing() -> Any:
+        nonlocal readings
+        readings += 1
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(told.statuses, "read", failing)
+    met = await asyncio.gather(*(board.view(ACME) for _ in range(5)), return_exceptions=True)
+
+    assert [type(one) for one in met] == [StoreUnavailable] * 5
+    assert readings == 1
+
+
 async def test_an_outage_is_told_and_ends(told: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "FRESH_SECONDS", 0)
+    monkeypatch.setattr(live, "AWAY_SECONDS", 0)
     board = LiveBoard(told)
     await board.view(ACME)
     told.outage = StoreUnavailable("away")
