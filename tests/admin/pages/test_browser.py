@@ -203,6 +203,10 @@ def test_the_sign_in_breaks_no_rule_either(browser: Browser, admin: AdminProcess
         page = context.new_page()
         page.goto("/sign-in")
         assert violations(page) == []
+        page.locator("a[href^='/sign-in/single']").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert ("cannot be reached" in page.inner_text("main")) is (locale == "en-GB")
+        assert violations(page) == []
         context.close()
 
 
