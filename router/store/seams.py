@@ -210,6 +210,9 @@ class Errands(Protocol):
     async def kept_sign_in(self, state: str) -> bytes | None:
         """Raises `StoreError`."""
 
+    async def take_sign_in(self, state: str) -> bytes | None:
+        """The same for one alone of those who ask: it is gone then. Raises `StoreError`."""
+
     async def end_sign_in(self, state: str) -> None:
         """Raises `StoreError`."""
 

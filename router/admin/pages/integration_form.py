@@ -11,6 +11,7 @@ import msgspec
 
 from router.core.call_logs import DEFAULT_SUBJECT, CallEnd, LogOptions
 from router.core.identities import IntegrationName
+from router.core.manifest_conditions import counts
 from router.core.manifests import Manifest, Setting, SettingType
 from router.core.problems import Path
 from router.core.tenants import Integration
@@ -47,6 +48,7 @@ def integration_of(
     settings: dict[str, Any] = {}
     for setting in manifest.settings:
         _put(settings, setting, fields)
+    _leave_out(settings, manifest, former)
     log = LogOptions(
         calls=tuple(end for end in CallEnd if fields.get(f"log.{end.value}")),
         create_unknown=fields.get("log.create_unknown", "").strip(),
@@ -55,6 +57,15 @@ def integration_of(
     data = msgspec.to_builtins(former) if former else {}
     data |= {"name": IntegrationName(fields.get("name", "").strip()), "connector": connector}
     return msgspec.convert(data | {"settings": settings, "log": msgspec.to_builtins(log)}, Integration)
+
+
+def _leave_out(settings: dict[str, Any], manifest: Manifest, former: Integration | None) -> None:
+    """What does not count with these settings: it is neither demanded nor kept, secrets among it."""
+    idle = [setting for setting in manifest.settings if not counts(manifest, setting, settings)]
+    for setting in idle:
+        settings.pop(setting.name, None)
+        if setting.type is SettingType.SECRET and former is not None and setting.name in former.settings:
+            settings[setting.name] = None
 
 
 def _put(settings: dict[str, Any], setting: Setting, fields: Mapping[str, str]) -> None:

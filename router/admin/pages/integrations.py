@@ -7,6 +7,7 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
+from router.admin import sign_ins
 from router.admin.api.problems import ApiError
 from router.admin.connecting import integration_to_keep
 from router.admin.handed import TextInPath, TheSite
@@ -17,6 +18,7 @@ from router.admin.site import Site
 from router.core.call_logs import DEFAULT_SUBJECT
 from router.core.errands import AnyErrand, CheckConnection, TellSignIn, TryLookup
 from router.core.identities import IntegrationName, TenantId
+from router.core.manifest_conditions import person_signs_in
 from router.core.manifests import Manifest
 from router.core.roles import Permission
 from router.core.tenants import Integration
@@ -27,6 +29,8 @@ from router.records.integrations import IntegrationRow
 
 STATE_SECONDS = 4.0
 TEST_SECONDS = 25.0
+DEVICE = "oauth_device"
+"""A manifest's word for a CRM in which a person signs in on another device."""
 
 
 class IntegrationPages(Controller):
@@ -52,7 +56,7 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        manifest = _manifest(site, connector)
+        manifest = manifest_of(site, connector)
         blank = Integration(name=IntegrationName(connector), connector=connector)
         return await _form(site, visit, TenantId(tenant), manifest, fields_of(blank, manifest), None)
 
@@ -61,15 +65,15 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        return await _saved(site, visit, TenantId(tenant), _manifest(site, connector), None)
+        return await _saved(site, visit, TenantId(tenant), manifest_of(site, connector), None)
 
     @get("/{integration:str}")
     async def integration_page(
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        row = await _row(site, tenant, integration)
-        manifest = _manifest(site, row.document.connector)
+        row = await row_of(site, tenant, integration)
+        manifest = manifest_of(site, row.document.connector)
         fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
         return await _form(site, visit, TenantId(tenant), manifest, fields, row)
 
@@ -78,21 +82,21 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        row = await _row(site, tenant, integration)
-        return await _saved(site, visit, TenantId(tenant), _manifest(site, row.document.connector), row)
+        row = await row_of(site, tenant, integration)
+        return await _saved(site, visit, TenantId(tenant), manifest_of(site, row.document.connector), row)
 
     @post("/{integration:str}/delete", status_code=200)
     async def delete(
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        row = await _row(site, tenant, integration)
+        row = await row_of(site, tenant, integration)
         try:
             publication = await site.configuration.remove_integration(
                 TenantId(tenant), integration, visit.identity.actor
             )
         except StillUsed as error:
-            manifest = _manifest(site, row.document.connector)
+            manifest = manifest_of(site, row.document.connector)
             fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
             return await _form(
                 site,
@@ -111,7 +115,7 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        await _row(site, tenant, integration)
+        await row_of(site, tenant, integration)
         errand = TellSignIn(tenant=TenantId(tenant), integration=IntegrationName(integration))
         reply = await site.store.errands.run(errand, STATE_SECONDS)
         return visit.answer("integration-state.html", reply=reply)
@@ -141,17 +145,17 @@ class IntegrationPages(Controller):
 
 async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand: AnyErrand) -> Response[Any]:
     visit.identity.require(Permission.TRY, TenantId(tenant))
-    await _row(site, tenant, integration)
+    await row_of(site, tenant, integration)
     reply = await site.store.errands.run(errand, TEST_SECONDS)
     return visit.answer("integration-reply.html", reply=reply)
 
 
-async def _row(site: Site, tenant: str, integration: str) -> IntegrationRow:
+async def row_of(site: Site, tenant: str, integration: str) -> IntegrationRow:
     async with site.database.reading() as connection:
         return await integrations.one(connection, TenantId(tenant), integration)
 
 
-def _manifest(site: Site, connector: str) -> Manifest:
+def manifest_of(site: Site, connector: str) -> Manifest:
     if connector not in site.manifests:
         raise NotFound(f"connector {connector}")
     return site.manifests[connector]
@@ -206,6 +210,9 @@ async def _form(
         call_ends=labels.CALL_ENDS,
         default_subject=DEFAULT_SUBJECT,
         done=visit.query.get("done", ""),
+        signs_in=row is not None and person_signs_in(manifest, row.document.settings),
+        by_device=DEVICE in manifest.auth,
+        return_address=sign_ins.return_address(site),
         is_by_files=owner.managed_by == FILES,
     )
 

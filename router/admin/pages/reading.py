@@ -51,7 +51,12 @@ async def reader_of(request: AnyRequest, authenticator: Authenticator) -> Reader
         raise SignInNeeded(request.url.path, carried)
     user = session.user
     identity = Identity(
-        who=user.name, role=user.role, tenant=user.tenant, origin=origin_of(request), user=user.id
+        who=user.name,
+        role=user.role,
+        tenant=user.tenant,
+        origin=origin_of(request),
+        user=user.id,
+        session=session.digest,
     )
     tenant = request.path_params.get("tenant")
     return Reader(

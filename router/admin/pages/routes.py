@@ -15,6 +15,7 @@ from router.admin.api.problems import details_of
 from router.admin.authenticator import Authenticator
 from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
+from router.admin.pages.crm_sign_in import CrmReturnPages, CrmSignInPages
 from router.admin.pages.front import Front, Visit
 from router.admin.pages.integrations import IntegrationPages
 from router.admin.pages.numbers import NumberPages
@@ -22,6 +23,7 @@ from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, strang
 from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.setting_fields import SettingSheets
 from router.admin.pages.tenants import TenantPages
 from router.admin.pages.users import UserPages
 
@@ -32,6 +34,9 @@ PAGES = (
     SessionPages,
     TenantPages,
     IntegrationPages,
+    CrmSignInPages,
+    CrmReturnPages,
+    SettingSheets,
     RoutingPages,
     NumberPages,
     CallPages,

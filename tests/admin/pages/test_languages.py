@@ -11,11 +11,13 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from router.admin.pages import labels
+from router.admin.pages.crm_sign_in import NO_WORKER, REFUSALS, REFUSED
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
 from router.admin.pages.users import NOBODY_ELSE
 
+SIGN_INS = {*REFUSALS.values(), REFUSED, NO_WORKER}
 ADMIN = Path(str(files("router.admin")))
 
 
@@ -41,7 +43,7 @@ def texts_of_code() -> Iterator[str]:
 
 def all_texts() -> set[str]:
     counted = {text for path in (ADMIN / "templates").glob("*.html") for text in counted_in(path)}
-    known = {*labels.ALL, *TEXTS.values(), BROKEN, NOBODY_ELSE, *PROBLEMS}
+    known = {*labels.ALL, *TEXTS.values(), BROKEN, NOBODY_ELSE, *PROBLEMS, *SIGN_INS}
     return {text for text in {*texts_of_templates(), *texts_of_code(), *counted, *known} if text}
 
 
