@@ -26,6 +26,7 @@ from router.store.limits import (
     poisoned_answer,
 )
 from router.store.memory_call_log import MemoryCallLog
+from router.store.memory_crm_health import MemoryCrmHealth
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
 from router.store.memory_plans import MemoryPlanBoard
@@ -71,6 +72,7 @@ class MemoryStore:
         self.jobs = MemoryJobQueue(self)
         self.decisions = MemoryDecisionStream(self, decisions_kept)
         self.grants = MemoryGrantStore(self.check)
+        self.crm_health = MemoryCrmHealth(self.check)
         self.errands = MemoryErrands(self.check)
         self.plans = MemoryPlanBoard(self.check)
         self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
@@ -112,6 +114,7 @@ class MemoryStore:
         self.held.clear()
         self.decisions.forget()
         self.grants.clear()
+        self.crm_health.clear()
         self.errands.clear()
         self.plans.clear()
         self.call_log.clear()

@@ -5,7 +5,7 @@ security policy forbids (`form-action`), and whoever leaves sees where to.
 """
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from router.admin import sign_ins
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
-from router.admin.pages.integrations import DEVICE, manifest_of, row_of
+from router.admin.pages.integrations import DEVICE, manifest_of, page_of, row_of
 from router.admin.pages.reading import AnyRequest
 from router.admin.sign_ins import SignInForeign
 from router.admin.site import Site
@@ -118,10 +118,6 @@ class CrmReturnPages(Controller):
         return failed(
             site, visit, returned.tenant, returned.integration, manifest, returned.reply, told=told, said=said
         )
-
-
-def page_of(tenant: str, integration: str) -> str:
-    return f"/t/{tenant}/integration/{quote(integration, safe='')}"
 
 
 def failed(

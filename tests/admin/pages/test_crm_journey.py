@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from router.admin.sign_ins import RETURN_PATH
@@ -13,6 +14,7 @@ from tests.admin.pages.journey import NAME, set_up, sign_in
 from tests.admin.pages.process import LOCAL, AdminProcess
 from tests.crms.product import KEY
 from tests.crms.salesforce import CLIENT, PERSON_RIG, SECRET, Salesforce
+from tests.crms.server import Mood
 from tests.crms.site import RunningCrms, start_worker
 from tests.store.servers import running_server
 
@@ -28,6 +30,7 @@ keys = ["{KEY}"]
 SETTINGS = LOCAL.replace('embedded_folder = "{folder}/redis"', 'url = "{redis}"').replace(
     '[vault]\nkeys = ["a key of the tests, long enough to be one"]\n', WORKER
 )
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 OVER = "This sign-in is not yours, or is over"
 
 pytestmark = [
@@ -183,6 +186,57 @@ def test_without_scripts_as_well(
     expect(page.get_by_text("Signed in: rules can ask this CRM.")).to_be_visible()
     assert urlsplit(page.url).query == "done=signed-in", "the code is not left in the address"
     context.close()
+
+
+def test_a_sign_in_that_the_crm_ends_is_to_be_made_again(page: Page, crm: Salesforce) -> None:
+    go_to_the_crm(page, crm)
+    page.get_by_role("link", name="Allow").click()
+    page.wait_for_url(f"**{PAGE}?done=signed-in")
+    crm.tokens.revoke_all()
+
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.get_by_text("needs re-authorisation")).to_be_visible()
+    page.goto("/t/acme/integration")
+    expect(page.get_by_label("sales")).to_contain_text("needs re-authorisation")
+    expect(page.get_by_label("sales")).to_contain_text("Since ")
+
+    go_to_the_crm(page, crm)
+    page.get_by_role("link", name="Allow").click()
+    page.wait_for_url(f"**{PAGE}?done=signed-in")
+    page.goto("/t/acme/integration")
+    expect(page.get_by_label("sales")).to_contain_text("connected")
+    expect(page.get_by_label("sales")).to_contain_text("It took the sign-in")
+
+
+def test_a_crm_that_is_down_is_failing_until_it_answers(page: Page, crm: Salesforce) -> None:
+    page.goto(PAGE)
+    crm.mood = Mood.DOWN
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.get_by_text("failing", exact=True)).to_be_visible()
+    expect(page.get_by_text("Asked last")).to_be_visible()
+    crm.mood = Mood.WELL
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.get_by_text("It passed its test")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["English", "Français"])
+@pytest.mark.parametrize("path", [PAGE, f"{PAGE}?done=signed-in", "/t/acme/integration", RETURN_PATH, "CRM"])
+def test_axe_finds_nothing(page: Page, crm: Salesforce, path: str, language: str) -> None:
+    page.goto("/t/acme/integration")
+    page.get_by_role("button", name=language).click()
+    page.wait_for_load_state()
+    page.goto(PAGE if path == "CRM" else path)
+    if path == "CRM":
+        page.locator("form[action$='/sign-in'] button.primary").click()
+        page.wait_for_url("**/sign-in")
+    page.set_viewport_size({"width": 360, "height": 780})
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        found = Axe().run(page, options=WCAG).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto("/t/acme/integration")
+    page.get_by_role("button", name="English").click()
 
 
 FIELDS = ("username", "password", "token", "header_name", "header_value")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from router.admin.sign_ins import RETURN_PATH
 from router.admin.site import Site
+from router.core.crm_states import AskedFor, LastAsked, SignIn, state_of
 from router.core.errands import (
     BeginSignIn,
     ErrandFailed,
@@ -19,6 +20,8 @@ from router.core.errands import (
     SignInAwaited,
     SignInBegun,
     SignInDone,
+    SignInState,
+    TellSignIn,
 )
 from router.core.faults import Fault
 from router.core.identities import IntegrationName
@@ -47,6 +50,7 @@ class Worker:
     store: MemoryStore
     begun: Reply = field(default_factory=lambda: SignInBegun("https://acme.crm.example/authorize?x=1", STATE))
     finished: Reply = field(default_factory=lambda: SignInDone("anna"))
+    state: Reply = field(default_factory=lambda: SignInState(needs_sign_in=True, is_signed_in=False))
     errands: list[object] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -55,7 +59,9 @@ class Worker:
             if taken is None:
                 continue
             self.errands.append(taken.errand)
-            reply = self.begun if isinstance(taken.errand, BeginSignIn) else self.finished
+            reply = self.finished
+            if isinstance(taken.errand, BeginSignIn | TellSignIn):
+                reply = self.begun if isinstance(taken.errand, BeginSignIn) else self.state
             await self.store.errands.reply(taken, reply)
 
     @property
@@ -291,3 +297,40 @@ async def test_on_another_device(opens: Opens, site: Site, worker: Worker) -> No
     plain = await anna.post(f"{PAGE}/sign-in/device", fields)
 
     assert in_place.headers["HX-Redirect"] == plain.headers["Location"] == f"{PAGE}?done=signed-in"
+
+
+WELL = LastAsked(purpose=AskedFor.TEST, age_seconds=7_200, since_seconds=86_400)
+DOWN = LastAsked(purpose=AskedFor.LOOKUP, age_seconds=60, since_seconds=7_200, problem="<b>down</b>")
+DEAD = SignIn(has_grant=True, by_person=True, problem="dead", fault=Fault.SIGN_IN, problem_since_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "asked", "says", "button"),
+    [
+        (SignIn(by_person=True), None, ("not connected yet",), "Connect to Salesforce"),
+        (SignIn(has_grant=True), None, ("connected", "Signed in, and not tested since."), "Sign in again"),
+        (SignIn(has_grant=True), WELL, ("connected", "It passed its test 2 hours ago."), "Sign in again"),
+        (
+            SignIn(has_grant=True),
+            DOWN,
+            ("failing", "UTC: &lt;b&gt;down", "Asked last 60 seconds ago."),
+            "Sign in again",
+        ),
+        (DEAD, WELL, ("needs re-authorisation", "Since ", "dead"), "Sign in again"),
+        (SignIn(), None, ("never asked",), "Connect to Salesforce"),
+    ],
+)
+async def test_the_state_is_told_with_the_way_to_mend_it(
+    opens: Opens, worker: Worker, sign_in: SignIn, asked: LastAsked | None, says: tuple[str, ...], button: str
+) -> None:
+    worker.state = SignInState(needs_sign_in=True, is_signed_in=False, crm=state_of(sign_in, asked))
+    anna, vera = await opens("anna"), await opens("vera")
+
+    card, page = await anna.get(f"{PAGE}/state"), await anna.get(f"{PAGE}/connection")
+
+    for text in says:
+        assert text in card
+        assert text in page
+    assert button in page
+    assert button not in card
+    assert button not in await vera.get(f"{PAGE}/connection")
