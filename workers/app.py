@@ -25,6 +25,7 @@ from workers.asking import Asker, AskingLimits
 from workers.call_log_sender import CallLogSender
 from workers.call_log_writer import CallLogWriter
 from workers.catalogue import Catalogue, load_connectors
+from workers.crm_health import CrmHealth
 from workers.errand_runner import ErrandRunner
 from workers.grant_files import GrantFiles
 from workers.grants import Grants
@@ -70,8 +71,9 @@ class _Worker:
         lookups = Lookups(asker, accounts, self._name)
         clock = asyncio.get_running_loop().time
         catalogue = Catalogue(tenants, clock, load_connectors(), vault=vault)
+        health = CrmHealth(store.crm_health)
         abilities = Abilities(asker, accounts, lookups)
-        self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault)
+        self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault, health)
         writer = CallLogWriter(store.call_log, catalogue, abilities)
         self._call_log = CallLogSender(store.call_log, writer.write)
         self._runner = Runner(
@@ -81,6 +83,7 @@ class _Worker:
             Slots(settings.worker.lookups),
             lambda: self._reclaim_idle_seconds,
             self._name,
+            health,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from router.core.crm_states import SignIn, state_of
 from router.core.errands import (
     AnyErrand,
     BeginSignIn,
@@ -42,6 +43,7 @@ from workers.asking import Asker
 from workers.catalogue import Catalogue, Found
 from workers.connectors import oauth
 from workers.connectors.steps import Grant, OAuthClient
+from workers.crm_health import CrmHealth
 from workers.errors import IntegrationUnusable, LookupFailed, LookupRefused
 from workers.grants import Grants
 from workers.secrets import Secret
@@ -76,6 +78,7 @@ class ErrandRunner:
         grants: Grants,
         asker: Asker,
         vault: Vault,
+        health: CrmHealth,
     ) -> None:
         self._errands = errands
         self._catalogue = catalogue
@@ -83,6 +86,7 @@ class ErrandRunner:
         self._grants = grants
         self._asker = asker
         self._vault = vault
+        self._health = health
         self._places = asyncio.Semaphore(TOGETHER_MOST)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,7 +133,7 @@ class ErrandRunner:
     async def reply(self, errand: AnyErrand) -> Reply:
         """Never raises but for the store, and for its task's end."""
         try:
-            return await self._answer(errand, self._found(errand).subject)
+            return await self._answer(errand, self._found(errand))
         except IntegrationUnusable as unusable:
             return ErrandFailed(Fault.SETTINGS, unusable.problem, MENDS[Fault.SETTINGS])
         except LookupFailed as failed:
@@ -147,37 +151,54 @@ class ErrandRunner:
             return self._catalogue.drafted(errand)
         return self._catalogue.integration(errand.tenant, errand.integration, errand.rule)
 
-    async def _answer(self, errand: AnyErrand, subject: Subject) -> Reply:
+    async def _answer(self, errand: AnyErrand, found: Found) -> Reply:
+        subject = found.subject
         match errand:
             case CheckConnection():
-                return await self._abilities.check(subject, errand)
+                checked = await self._abilities.check(subject, errand)
+                await self._health.note_test(found, errand, checked)
+                return checked
             case ListModules():
                 return Modules(await self._abilities.modules(subject))
             case ListFields():
                 return Fields(errand.module, await self._abilities.fields(subject, errand.module))
             case TryLookup():
-                return await self._abilities.try_lookup(subject, errand)
+                tried = await self._abilities.try_lookup(subject, errand)
+                await self._health.note_trial(found, tried.answer)
+                return tried
             case TryDraft():
                 return await self._abilities.try_job(subject, errand.job)
             case TellSignIn():
-                return await self._tell(subject)
+                return await self._tell(found)
             case BeginSignIn(redirect_uri=""):
                 return await self._begin_on_device(errand, subject)
             case BeginSignIn():
                 return await self._begin_in_browser(errand, subject)
             case FinishSignIn():
-                return await self._finish(errand, subject)
+                return await self._finish(errand, found)
 
-    async def _tell(self, subject: Subject) -> SignInState:
+    async def _tell(self, found: Found) -> SignInState:
+        subject = found.subject
+        asked = await self._health.last(found)
         if not subject.signs_in:
-            return SignInState(needs_sign_in=False, is_signed_in=True)
+            crm = state_of(SignIn(), asked)
+            return SignInState(needs_sign_in=False, is_signed_in=True, crm=crm)
         state = await self._grants.state(subject.grant)
+        make = subject.connector.oauth
+        sign_in = SignIn(
+            has_grant=state.has_grant,
+            by_person=make is not None and make(subject.settings) is not None,
+            problem=state.problem,
+            fault=state.fault,
+            problem_since_seconds=state.problem_since_seconds,
+        )
         return SignInState(
             needs_sign_in=True,
             is_signed_in=state.has_grant and not state.problem,
             left_seconds=state.left_seconds,
             problem=state.problem,
             problem_age_seconds=state.problem_age_seconds,
+            crm=state_of(sign_in, asked),
         )
 
     async def _begin_in_browser(self, errand: BeginSignIn, subject: Subject) -> SignInBegun:
@@ -195,8 +216,9 @@ class ErrandRunner:
         state = await self._keep(_Begun(errand, device_code=code.device_code.reveal()), code.lives_seconds)
         return SignInBegun(code.address, state, code.user_code, code.every_seconds, code.lives_seconds)
 
-    async def _finish(self, errand: FinishSignIn, subject: Subject) -> Reply:
+    async def _finish(self, errand: FinishSignIn, found: Found) -> Reply:
         begun = await self._begun(errand)
+        subject = found.subject
         client = _client(subject)
         asking = self._asker.begin(TOKEN_SECONDS, 1)
         try:
@@ -210,13 +232,20 @@ class ErrandRunner:
             raise
         if grant is None:
             return SignInAwaited()
-        return await self._keep_grant(errand, subject, grant)
+        return await self._keep_grant(errand, found, grant)
 
-    async def _keep_grant(self, errand: FinishSignIn, subject: Subject, grant: Grant) -> SignInDone:
+    async def _keep_grant(self, errand: FinishSignIn, found: Found, grant: Grant) -> SignInDone:
+        subject = found.subject
         await self._grants.put(subject.grant, grant)
         await self._errands.end_sign_in(errand.state)
         log.info("grant.signed_in_by_a_person", tenant=errand.tenant, integration=errand.integration)
-        return SignInDone(await self._abilities.who(subject) if subject.connector.check else "")
+        try:
+            who = await self._abilities.who(subject) if subject.connector.check else ""
+        except LookupFailed as failed:
+            await self._health.note_sign_in(found, failed.problem)
+            raise
+        await self._health.note_sign_in(found)
+        return SignInDone(who)
 
     async def _keep(self, begun: _Begun, seconds: float) -> str:
         state = token_urlsafe(24)

@@ -98,7 +98,9 @@ class GrantState(Struct, frozen=True):
     has_grant: bool
     left_seconds: float | None = None
     problem: str = ""
+    fault: Fault | None = None
     problem_age_seconds: float = 0.0
+    problem_since_seconds: float = 0.0
 
 
 class _Packed(Struct, frozen=True, omit_defaults=True):
@@ -164,13 +166,16 @@ class Grants:
         stored = await self._store.read(name.tenant, name.key)
         if stored is None:
             return GrantState(has_grant=False)
-        identity, _, problem = stored.problem.partition("|")
-        is_ours = identity == name.identity
+        identity, _, rest = stored.problem.partition("|")
+        is_ours = identity == name.identity and bool(rest)
+        fault, _, problem = rest.partition("|")
         return GrantState(
             has_grant=self._unpacked(name, stored) is not None,
             left_seconds=stored.left_seconds,
-            problem=problem.partition("|")[2] if is_ours else "",
+            problem=problem if is_ours else "",
+            fault=_fault(fault) if is_ours else None,
             problem_age_seconds=stored.problem_age_seconds if is_ours else 0.0,
+            problem_since_seconds=stored.problem_since_seconds if is_ours else 0.0,
         )
 
     async def aclose(self) -> None:
@@ -374,10 +379,14 @@ def _raise_if_refused_lately(name: GrantName, stored: StoredGrant) -> None:
     if not rest or identity != name.identity:
         return
     fault_name, _, problem = rest.partition("|")
-    fault = Fault(fault_name) if fault_name in set(Fault) else Fault.CREDENTIALS
+    fault = _fault(fault_name)
     kept_seconds = NEEDED_SECONDS if fault is Fault.SIGN_IN else REFUSED_SECONDS
     if stored.problem_age_seconds < kept_seconds:
         raise _refusal(problem, fault)
+
+
+def _fault(name: str) -> Fault:
+    return Fault(name) if name in set(Fault) else Fault.CREDENTIALS
 
 
 def _refusal(problem: str, fault: Fault) -> LookupRefused:

@@ -28,6 +28,7 @@ from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.seams import JobQueue, TakenJob
 from workers.catalogue import Catalogue, Found
+from workers.crm_health import CrmHealth
 from workers.errors import IntegrationUnusable
 from workers.lookup import ANSWERING_SECONDS, Lookups, named
 from workers.slots import Entry, Place, Slots
@@ -54,6 +55,7 @@ class Runner:
         slots: Slots,
         reclaim_idle_seconds: Callable[[], float],
         worker: str = "",
+        health: CrmHealth | None = None,
     ) -> None:
         self._jobs = jobs
         self._catalogue = catalogue
@@ -61,6 +63,7 @@ class Runner:
         self._slots = slots
         self._reclaim_idle_seconds = reclaim_idle_seconds
         self._worker = worker
+        self._health = health
         self._in_hand: dict[_Name, asyncio.Task[None]] = {}
         self._store = Trouble(log, "worker.store_failing", "worker.store_working", (StoreError,))
 
@@ -146,6 +149,8 @@ class Runner:
             taken = replace(taken, job=replace(taken.job, cache=NOT_KEPT))
             answer = replace(answer, problem=f"{answer.problem}; {OTHER_SETTINGS}".removeprefix("; "))
         await self._settle(taken, answer, deadline_at)
+        if self._health is not None:
+            await self._health.note_lookup(found, answer)
 
     async def _answer(
         self, taken: TakenJob, found: Found, entry: Entry | Place, deadline_at: float

@@ -39,6 +39,7 @@ class Authenticator:
             tenant=session.user.tenant,
             origin=origin_of(connection),
             user=session.user.id,
+            session=session.digest,
             maker=session.user.id,
         )
 

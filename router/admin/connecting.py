@@ -1,13 +1,23 @@
-"""An integration as it is kept, for the page and the API alike."""
+"""An integration as it is kept, and how its CRM is doing, for the page and the API alike."""
 
 from router.admin.api.problems import ApiError
 from router.admin.identity import Identity
 from router.admin.site import Site
-from router.core.identities import TenantId
+from router.core.crm_states import CrmState
+from router.core.errands import TellSignIn, crm_state_of
+from router.core.identities import IntegrationName, TenantId
 from router.core.roles import Role
 from router.core.rules import Rule
 from router.core.tenants import Integration
 from router.records import rules
+
+STATE_SECONDS = 4.0
+
+
+async def crm_state(site: Site, tenant: TenantId, integration: IntegrationName) -> CrmState:
+    """As any worker tells it. Raises StoreError."""
+    errand = TellSignIn(tenant=tenant, integration=integration)
+    return crm_state_of(await site.store.errands.run(errand, STATE_SECONDS))
 
 
 async def integration_to_keep(

@@ -28,6 +28,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     origin: str
     user: int | None = None
     """None for a token."""
+    session: str = ""
+    """The digest of the session that asks; empty for a token."""
     maker: int | None = None
     """The user whose rights bound the tokens that are made: the same, or the maker of the token that asks."""
 

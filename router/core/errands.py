@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.core.crm_catalog import CrmField, CrmModule
+from router.core.crm_states import CrmCondition, CrmState
 from router.core.faults import Fault, Step
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.lookups import Answer, LookupJob
@@ -161,6 +162,8 @@ class SignInState(Struct, frozen=True, tag=True):
     """Of the token's life, where it is known."""
     problem: str = ""
     problem_age_seconds: float = 0.0
+    crm: CrmState | None = None
+    """How the CRM is doing, all in all."""
 
 
 class ErrandFailed(Struct, frozen=True, tag=True):
@@ -172,3 +175,14 @@ class ErrandFailed(Struct, frozen=True, tag=True):
 Reply = (
     Checked | Modules | Fields | Tried | SignInBegun | SignInAwaited | SignInDone | SignInState | ErrandFailed
 )
+
+
+def crm_state_of(reply: Reply | None) -> CrmState:
+    """What the reply to `TellSignIn` comes to; None is that no worker replied."""
+    match reply:
+        case SignInState(crm=CrmState() as state):
+            return state
+        case ErrandFailed(problem=problem):
+            return CrmState(condition=CrmCondition.FAILING, problem=problem)
+        case _:
+            return CrmState(condition=CrmCondition.UNKNOWN)

@@ -67,7 +67,7 @@ MENDS: dict[Fault, str] = {
     Fault.TLS: "The CRM needs a valid certificate for this very host name; check the name.",
     Fault.ADDRESS: "Open the address in a browser, and enter the one that the CRM itself has there.",
     Fault.CREDENTIALS: "Enter the user, password, key or token again; the CRM may have locked the account.",
-    Fault.SIGN_IN: "Sign in again with `crmroute crm authorise`, or enter anew what the settings hold.",
+    Fault.SIGN_IN: "Sign in again: on the integration's page, or with `crmroute crm authorise`.",
     Fault.RIGHTS: "Give the user, or the token's scopes, the right to read this module in the CRM.",
     Fault.MODULE: "Choose one of the modules that `crmroute crm modules` lists.",
     Fault.FIELD: "Choose one of the names that `crmroute crm fields` lists; a label is no name.",

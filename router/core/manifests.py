@@ -33,6 +33,8 @@ class Setting(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     pattern: str = ""
     """An RE2 expression that the whole text must match."""
+    when: dict[str, tuple[str, ...]] = {}
+    """The setting counts only while each of these other ones has one of its values; empty: always."""
     default: Any = None
     label: str = ""
     help: str = ""
@@ -52,6 +54,8 @@ class Manifest(Struct, frozen=True):
     by: tuple[str, ...] = ()
     """What a record can be found by: number, digits."""
     auth: tuple[str, ...] = ()
+    person_when: dict[str, tuple[str, ...]] | None = None
+    """With which settings a person signs in at the CRM; None: nobody ever does."""
     requests_per_lookup: int = 1
     """Of a cold look-up by number that finds somebody."""
     requests_per_second: float = 0

@@ -78,6 +78,11 @@ class RedisErrands:
         found: bytes | None = await self._batcher.call(key, "GET", key)
         return found
 
+    async def take_sign_in(self, state: str) -> bytes | None:
+        key = self._keys.sign_in(state)
+        found: bytes | None = await self._batcher.call(key, "GETDEL", key)
+        return found
+
     async def end_sign_in(self, state: str) -> None:
         key = self._keys.sign_in(state)
         await self._batcher.call(key, "DEL", key)

@@ -21,7 +21,7 @@ class RedisGrantStore:
         found = await self._scripts.run("grant_read", self._both(tenant, name))
         if not found:
             return None
-        sealed, serial, lives_ms, left_ms, problem, problem_age_ms = found
+        sealed, serial, lives_ms, left_ms, problem, problem_age_ms, problem_since_ms = found
         return StoredGrant(
             sealed=sealed,
             serial=serial,
@@ -29,6 +29,7 @@ class RedisGrantStore:
             left_seconds=left_ms / 1000 if lives_ms else None,
             problem=problem.decode(errors="replace"),
             problem_age_seconds=problem_age_ms / 1000,
+            problem_since_seconds=problem_since_ms / 1000,
         )
 
     async def begin(self, tenant: TenantId, name: str, holder: str, seconds: float) -> bool:

@@ -13,6 +13,7 @@ part of the name.
     <prefix>:{s<shard>}:grant:<tenant>:<name>       hash: what signing in to a CRM brought, sealed
     <prefix>:{s<shard>}:grant-life:<tenant>:<name>  string: lives as long as that token does
     <prefix>:{s<shard>}:grant-lock:<tenant>:<name>  string: who signs in at this moment
+    <prefix>:{s<shard>}:crm-health:<tenant>:<name>  hash: how a CRM did when it was asked last
     <prefix>:{s<shard>}:open-call:<tenant>:<call>   hash: a call that is not over yet, for the CRM's call log
     <prefix>:{s<shard>}:log-ring                    sorted set: integrations with calls to write, by turn
     <prefix>:{s<shard>}:log-tenants                 set: tenants with calls to write or given up
@@ -41,7 +42,8 @@ part of the name.
 
 from zlib import crc32
 
-from router.core.identities import RouterName, ServerName, TenantId, Uniqueid
+from router.core.identities import IntegrationName, RouterName, ServerName, TenantId, Uniqueid
+from router.core.plans import digest_of
 from router.store.errors import StoreMisconfigured
 
 
@@ -90,6 +92,9 @@ class Keys:
 
     def grant_lock(self, tenant: TenantId, name: str) -> str:
         return f"{self._shard_prefix(self.shard(tenant))}grant-lock:{tenant}:{name}"
+
+    def crm_health(self, tenant: TenantId, integration: IntegrationName) -> str:
+        return f"{self._shard_prefix(self.shard(tenant))}crm-health:{tenant}:{digest_of(integration)}"
 
     def open_call(self, tenant: TenantId, call_id: Uniqueid) -> str:
         return f"{self._shard_prefix(self.shard(tenant))}open-call:{tenant}:{call_id}"

@@ -26,6 +26,7 @@ from router.store.limits import (
     poisoned_answer,
 )
 from router.store.memory_call_log import MemoryCallLog
+from router.store.memory_crm_health import MemoryCrmHealth
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
 from router.store.memory_plans import MemoryPlanBoard
@@ -72,6 +73,7 @@ class MemoryStore:
         self.jobs = MemoryJobQueue(self)
         self.decisions = MemoryDecisionStream(self, decisions_kept)
         self.grants = MemoryGrantStore(self.check)
+        self.crm_health = MemoryCrmHealth(self.check)
         self.errands = MemoryErrands(self.check)
         self.plans = MemoryPlanBoard(self.check)
         self.statuses = MemoryStatusBoard(self.check)
@@ -114,6 +116,7 @@ class MemoryStore:
         self.held.clear()
         self.decisions.forget()
         self.grants.clear()
+        self.crm_health.clear()
         self.errands.clear()
         self.plans.clear()
         self.statuses.clear()

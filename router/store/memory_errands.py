@@ -63,6 +63,11 @@ class MemoryErrands:
         sealed, until = self._sign_ins.get(state, (b"", 0.0))
         return sealed if _now() < until else None
 
+    async def take_sign_in(self, state: str) -> bytes | None:
+        sealed = await self.kept_sign_in(state)
+        self._sign_ins.pop(state, None)
+        return sealed
+
     async def end_sign_in(self, state: str) -> None:
         self._check()
         self._sign_ins.pop(state, None)

@@ -18,6 +18,7 @@ class _Kept:
     written_at: float = 0.0
     problem: str = ""
     problem_at: float = 0.0
+    problem_since: float = 0.0
 
 
 class MemoryGrantStore:
@@ -46,6 +47,7 @@ class MemoryGrantStore:
             left_seconds=None if lives is None else max(kept.written_at + lives - now, 0.0),
             problem=kept.problem,
             problem_age_seconds=now - kept.problem_at if kept.problem else 0.0,
+            problem_since_seconds=now - kept.problem_since if kept.problem else 0.0,
         )
 
     async def begin(self, tenant: TenantId, name: str, holder: str, seconds: float) -> bool:
@@ -68,8 +70,10 @@ class MemoryGrantStore:
 
     async def note_problem(self, tenant: TenantId, name: str, problem: str) -> None:
         self._check()
-        kept = self._kept.setdefault((tenant, name), _Kept())
-        kept.problem, kept.problem_at = problem, _now()
+        kept, now = self._kept.setdefault((tenant, name), _Kept()), _now()
+        if kept.problem.partition("|")[0] != problem.partition("|")[0] or not kept.problem:
+            kept.problem_since = now
+        kept.problem, kept.problem_at = problem, now
 
     async def end(self, tenant: TenantId, name: str, holder: str) -> None:
         self._check()

@@ -9,6 +9,7 @@ from router.store.answers import RedisAnswers
 from router.store.batches import Batcher
 from router.store.call_log import RedisCallLogDesk, RedisCallLogQueue, RedisOpenCalls
 from router.store.connections import Connections
+from router.store.crm_health import RedisCrmHealth
 from router.store.decision_stream import RedisDecisionStream
 from router.store.embedded import Embedded, join_embedded
 from router.store.errand_queue import RedisErrands
@@ -51,6 +52,7 @@ class RedisStore:
         self.lookups = RedisLookupQueue(self._batcher, self._scripts, self._keys, settings.jobs_kept)
         self.jobs = RedisJobQueue(self._connections, self._batcher, self._scripts, self._keys)
         self.errands = RedisErrands(self._connections, self._batcher, self._keys)
+        self.crm_health = RedisCrmHealth(self._scripts, self._keys)
         self.grants = RedisGrantStore(self._batcher, self._scripts, self._keys)
         self.open_calls = RedisOpenCalls(self._batcher, self._scripts, self._keys)
         self.call_log = RedisCallLogQueue(self._scripts, self._keys)

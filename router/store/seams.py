@@ -17,6 +17,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from router.core.call_logs import FinishedCall
+from router.core.crm_states import AskedFor, LastAsked
 from router.core.decisions import Decision
 from router.core.errands import AnyErrand, Reply
 from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
@@ -176,6 +177,8 @@ class StoredGrant(Struct, frozen=True):
     problem: str = ""
     """Why the last attempt to sign in failed; empty when it worked."""
     problem_age_seconds: float = 0.0
+    problem_since_seconds: float = 0.0
+    """Since the first of the attempts that failed in a row."""
 
 
 class GrantStore(Protocol):
@@ -211,6 +214,18 @@ class TakenErrand(Struct, frozen=True):
     """Until its asker stops waiting."""
 
 
+class CrmHealthStore(Protocol):
+    """How each integration's CRM did when a worker asked it last. `revision` is that of its settings."""
+
+    async def note(
+        self, tenant: TenantId, integration: IntegrationName, revision: str, purpose: AskedFor, problem: str
+    ) -> None:
+        """`problem` is empty when it answered. Raises `StoreError`."""
+
+    async def read(self, tenant: TenantId, integration: IntegrationName, revision: str) -> LastAsked | None:
+        """None when nobody has asked with these settings. Raises `StoreError`."""
+
+
 class Errands(Protocol):
     """What a person asks of a CRM through any worker; nothing is kept for later."""
 
@@ -228,6 +243,9 @@ class Errands(Protocol):
 
     async def kept_sign_in(self, state: str) -> bytes | None:
         """Raises `StoreError`."""
+
+    async def take_sign_in(self, state: str) -> bytes | None:
+        """The same for one alone of those who ask: it is gone then. Raises `StoreError`."""
 
     async def end_sign_in(self, state: str) -> None:
         """Raises `StoreError`."""
@@ -369,6 +387,9 @@ class Store(Protocol):
 
     @property
     def grants(self) -> GrantStore: ...
+
+    @property
+    def crm_health(self) -> CrmHealthStore: ...
 
     @property
     def errands(self) -> Errands: ...

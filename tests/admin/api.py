@@ -37,7 +37,11 @@ async def authenticate(connection: Connection) -> Identity | None:
         return None
     role, _, tenant = told.partition("@")
     return Identity(
-        who=told, role=Role(role), tenant=TenantId(tenant) if tenant else None, origin="192.0.2.7"
+        who=told,
+        role=Role(role),
+        tenant=TenantId(tenant) if tenant else None,
+        origin="192.0.2.7",
+        maker=int(connection.headers.get("X-Test-Maker", "0")) or None,
     )
 
 
@@ -82,9 +86,10 @@ class Api:
         *,
         who: str = "admin@acme",
         match: str | None = "*",
+        headers_more: dict[str, str] | None = None,
         **more: Any,
     ) -> httpx.Response:
-        headers = {"X-Test-Identity": who} if who else {}
+        headers = ({"X-Test-Identity": who} if who else {}) | (headers_more or {})
         if match is not None:
             headers["If-Match"] = match
         return await self._client.request(method, f"{ADDRESS}{path}", json=body, headers=headers, **more)

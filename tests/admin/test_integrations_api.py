@@ -1,14 +1,20 @@
 """Integrations by the API: secrets go in, and come out nowhere."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
+from router.core.crm_states import SignIn, state_of
+from router.core.errands import ErrandFailed, Reply, SignInBegun, SignInState
+from router.core.faults import Fault
 from router.records import integrations
 from router.records.configuration import Configuration
 from router.records.tables import metadata
 from router.settings.sealed import Sealer
+from router.store.memory import MemoryStore
 from tests.admin.api import VAULT, Api
 from tests.admin.test_api import api
 from tests.records.makers import ACME, SALES
@@ -142,3 +148,65 @@ async def test_secrets_do_not_follow_to_another_address(api: Api) -> None:
 
     assert (refused.status_code, entered.status_code) == (422, 200)
     assert "enter token again" in refused.json()["detail"]
+
+
+async def ask_a_worker(
+    api: Api, store: MemoryStore, reply: Reply, *asked: str, **more: Any
+) -> httpx.Response:
+    """A request, and the worker that its errand reaches."""
+
+    async def work() -> None:
+        taken = await store.errands.take()
+        assert taken is not None
+        await store.errands.reply(taken, reply)
+
+    working = asyncio.create_task(work())
+    answer = await api.ask(*asked, **more)
+    await working
+    return answer
+
+
+BEGUN = SignInBegun("https://crm.example/authorize?x=1", "a-state-of-the-workers-own", lives_seconds=600)
+
+
+async def test_a_sign_in_begins_by_the_api_and_comes_back_by_the_page(api: Api, store: MemoryStore) -> None:
+    path = ("POST", f"{PATH}/crm/sign-in")
+    answer = await ask_a_worker(api, store, BEGUN, *path, headers_more={"X-Test-Maker": "1"})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["address"] == BEGUN.address
+    assert answer.json()["return_address"].endswith("/integration/return")
+    assert await store.errands.take_sign_in(f"return|{BEGUN.state}") is not None
+
+
+async def test_a_token_that_is_nobody_s_begins_no_sign_in(api: Api) -> None:
+    refused = await api.ask("POST", f"{PATH}/crm/sign-in")
+
+    assert (refused.status_code, "bound to no user" in refused.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize("who", ["viewer@acme", "editor@acme"])
+async def test_who_may_not_connect_begins_no_sign_in(api: Api, who: str) -> None:
+    assert (await api.ask("POST", f"{PATH}/crm/sign-in", who=who)).status_code == 403
+
+
+async def test_a_sign_in_that_cannot_begin_says_why(api: Api, store: MemoryStore) -> None:
+    failed = ErrandFailed(Fault.SETTINGS, "this integration needs nobody's sign-in")
+    path = ("POST", f"{PATH}/crm/sign-in")
+    answer = await ask_a_worker(api, store, failed, *path, headers_more={"X-Test-Maker": "1"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "this integration needs nobody's sign-in.")
+    assert (await api.ask("POST", f"{PATH}/no-such/sign-in")).status_code == 404
+
+
+async def test_the_state_is_what_a_worker_knows(api: Api, store: MemoryStore) -> None:
+    crm = state_of(SignIn(problem="refused", fault=Fault.CREDENTIALS, problem_since_seconds=60), None)
+    reply = SignInState(needs_sign_in=True, is_signed_in=False, crm=crm)
+    answer = await ask_a_worker(api, store, reply, "GET", f"{PATH}/crm/state", who="viewer@acme")
+
+    assert answer.json() == {
+        "condition": "failing",
+        "problem": "refused",
+        "since_seconds": 60.0,
+        "asked": None,
+    }

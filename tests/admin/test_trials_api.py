@@ -11,7 +11,6 @@ from router.core.errands import (
     CheckedStep,
     ErrandFailed,
     Reply,
-    SignInState,
     StepState,
     Tried,
     TryDraft,
@@ -107,8 +106,6 @@ def crm(errand: AnyErrand) -> Reply:
             return Checked((CheckedStep(Step.CREDENTIALS, StepState.PASSED, "Jane"),), 1, 0.1)
         case "TryLookup":
             return GOLD
-        case "TellSignIn":
-            return SignInState(needs_sign_in=True, is_signed_in=False, problem="the token is refused")
     return ErrandFailed(Fault.RIGHTS, "the user may not list fields", "Give it the right.")
 
 
@@ -116,12 +113,10 @@ async def test_a_connection_is_asked(api: Api, store: MemoryStore) -> None:
     async with replying(store, crm):
         tested = (await api.ask("POST", f"{CRM}/test", {})).json()
         tried = (await api.ask("POST", f"{CRM}/try", {"number": "+33612345678", "fields": ["tier"]})).json()
-        state = await api.get(f"{CRM}/state")
         fields = await api.ask("GET", f"{CRM}/modules/Contact/fields")
 
     assert tested["steps"][0]["told"] == "Jane"
     assert tried["answer"]["records"][0]["values"] == {"tier": "gold"}
-    assert state["problem"] == "the token is refused"
     assert fields.status_code == 502
     assert fields.json()["detail"] == "the user may not list fields. Give it the right."
 

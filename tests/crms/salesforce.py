@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.crms.consent import Consent
 from tests.crms.people import Logged, Person
 from tests.crms.rig import CrmRig
 from tests.crms.server import Refused, StrictCrm
@@ -64,6 +65,7 @@ class Salesforce(StrictCrm):
         super().__init__()
         self.tasks: list[dict[str, Any]] = []
         self.made: list[dict[str, Any]] = []
+        self.consent = Consent(CLIENT)
 
     def is_sign_in(self, path: str) -> bool:
         return path.startswith("/services/oauth2/")
@@ -81,6 +83,7 @@ class Salesforce(StrictCrm):
     def routes(self) -> list[web.RouteDef]:
         data = "/services/data/v62.0"
         return [
+            web.get("/services/oauth2/authorize", self.consent.page),
             web.post("/services/oauth2/token", self.token),
             web.get(f"{data}/search", self.search),
             web.get(f"{data}/query", self.query),
@@ -105,7 +108,8 @@ class Salesforce(StrictCrm):
                     )
                 body["refresh_token"] = self.tokens.issue_refresh()
             case "authorization_code":
-                if form.get("code") != "good-code" or not form.get("code_verifier"):
+                is_good = form.get("code") == "good-code" and bool(form.get("code_verifier"))
+                if not is_good and not self.consent.redeem(form):
                     raise Refused(
                         400, {"error": "invalid_grant", "error_description": "invalid authorization code"}
                     )

@@ -116,7 +116,7 @@ class Site:
         (self.folder / "tenants" / "acme.toml").write_text(head + self._running.integrations())
         (self.folder / "local.toml").write_text(self.local())
         self._running.put_grants(self.folder, settings_for(self.url))
-        self._start_worker()
+        self._worker = start_worker(self.folder)
 
     def stop(self) -> None:
         if self._worker is not None:
@@ -140,20 +140,24 @@ keys = ["{KEY}"]
 folder = "{self.folder / "grants"}"
 """
 
-    def _start_worker(self) -> None:
-        with (self.folder / "worker.log").open("wb") as output:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "workers", "--config", str(self.folder)],
-                env={**os.environ, "CRMROUTE__WORKER__NAME": "worker-1"},
-                cwd=PROJECT,
-                stdout=output,
-                stderr=output,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while "worker.started" not in self.log:
-            assert self._worker.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.02)
+
+def start_worker(folder: Path) -> "subprocess.Popen[bytes]":
+    """A worker process on a folder's settings, ready; its log is beside them."""
+    log = folder / "worker.log"
+    with log.open("wb") as output:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "workers", "--config", str(folder)],
+            env={**os.environ, "CRMROUTE__WORKER__NAME": "worker-1"},
+            cwd=PROJECT,
+            stdout=output,
+            stderr=output,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while "worker.started" not in log.read_text():
+        assert worker.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    return worker
 
 
 @contextmanager

@@ -155,6 +155,9 @@ async def test_a_sign_in_under_way_is_kept_for_its_time(rig: Rig) -> None:
     await rig.store.errands.end_sign_in("state-1")
     assert await rig.store.errands.kept_sign_in("state-1") is None
     assert await rig.store.errands.kept_sign_in("never") is None
+    await rig.store.errands.keep_sign_in("state-3", b"once", 60)
+    taken = await asyncio.gather(*(rig.store.errands.take_sign_in("state-3") for _ in range(3)))
+    assert sorted(taken, key=bool) == [None, None, b"once"]
 
 
 async def test_flushall_takes_them_all(rig: Rig) -> None:

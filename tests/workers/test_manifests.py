@@ -2,6 +2,8 @@
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,13 @@ import pytest
 import re2
 
 import workers.connectors
+from router.core.manifest_conditions import person_signs_in
 from router.core.manifests import SettingType
 from router.settings.manifest_files import load_manifests
 from workers.catalogue import BUILT_IN
 from workers.connectors.steps import Connector
-from workers.secrets import Secret
+from workers.errors import IntegrationUnusable
+from workers.secrets import Secret, read_settings
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 MANIFESTS = load_manifests(CONFIG)
@@ -90,6 +94,33 @@ def plain(field: msgspec.inspect.Field) -> Any:
     if isinstance(default, Secret):
         return default.reveal()
     return list(default) if isinstance(default, tuple) else default
+
+
+FILLED = {SettingType.URL: "https://crm.example", SettingType.TEXT: "given", SettingType.SECRET: "given"}
+
+
+def settings_of_every_choice(slug: str) -> Iterator[dict[str, Any]]:
+    """With what must be given, or all that is empty filled in; with each value of each choice."""
+    listed = MANIFESTS[slug].settings
+    least = {one.name: FILLED[one.type] for one in listed if one.required}
+    full = least | {one.name: FILLED[one.type] for one in listed if one.type in FILLED and not one.default}
+    for given in (least, full):
+        yield given
+        yield from (given | {one.name: value} for one in listed for value in one.choices)
+
+
+@pytest.mark.parametrize("slug", BUILT_IN)
+def test_the_manifest_says_when_a_person_signs_in(slug: str) -> None:
+    connector, manifest = BUILT_IN[slug], MANIFESTS[slug]
+    said, done = [], []
+    for given in settings_of_every_choice(slug):
+        with suppress(IntegrationUnusable):
+            settings = read_settings(given, connector.settings, {}, slug)
+            done.append(connector.oauth is not None and connector.oauth(settings) is not None)
+            said.append(person_signs_in(manifest, given))
+
+    assert said == done
+    assert any(said) is (manifest.person_when is not None)
 
 
 @pytest.mark.parametrize("slug", BUILT_IN)

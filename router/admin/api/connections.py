@@ -1,4 +1,4 @@
-"""What an integration's CRM says by the API: its state, the connection test, lists of fields, a look-up."""
+"""What an integration's CRM says by the API: the connection test, lists of fields, a look-up."""
 
 from typing import TypeVar
 
@@ -19,8 +19,6 @@ from router.core.errands import (
     ListFields,
     ListModules,
     Modules,
-    SignInState,
-    TellSignIn,
     Tried,
     TryLookup,
 )
@@ -29,7 +27,6 @@ from router.core.manifests import Manifest
 from router.core.roles import Permission
 from router.records import integrations
 
-STATE_SECONDS = 4.0
 ASKED_SECONDS = 25.0
 
 R = TypeVar("R")
@@ -65,14 +62,6 @@ class ConnectorsController(Controller):
 class ConnectionsController(Controller):
     path = "/tenants/{tenant:str}/integrations/{integration:str}"
     tags = ("Integrations",)
-
-    @get("/state", operation_id="readIntegrationState")
-    async def state(
-        self, site: TheSite, identity: Who, tenant: TextInPath, integration: TextInPath
-    ) -> SignInState:
-        """Whether it is signed in, and what is wrong if it is not. 503 when no worker answers."""
-        named = await _named(site, identity, Permission.SEE, tenant, integration)
-        return await _asked(site, TellSignIn(tenant=named[0], integration=named[1]), SignInState)
 
     @post("/test", operation_id="testIntegration", status_code=200)
     async def test(
@@ -141,8 +130,7 @@ async def _named(
 
 async def _asked(site: Site, errand: AnyErrand, kind: type[R]) -> R:
     """Raises ApiError, StoreError."""
-    seconds = STATE_SECONDS if isinstance(errand, TellSignIn) else ASKED_SECONDS
-    reply = await site.store.errands.run(errand, seconds)
+    reply = await site.store.errands.run(errand, ASKED_SECONDS)
     if isinstance(reply, ErrandFailed):
         raise ApiError(502, "crm", f"{reply.problem}. {reply.mend}".strip())
     if not isinstance(reply, kind):

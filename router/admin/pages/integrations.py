@@ -1,14 +1,18 @@
 """Integration: the tenant's CRMs with their state, the form of each, its test, and trying a number."""
 
 from collections.abc import Mapping
+from datetime import UTC, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
+from router.admin import sign_ins
+from router.admin.api.moments import moment
 from router.admin.api.problems import ApiError
-from router.admin.connecting import integration_to_keep
+from router.admin.connecting import crm_state, integration_to_keep
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, TheVisit, Visit
@@ -16,8 +20,9 @@ from router.admin.pages.integration_form import field_at, fields_of, integration
 from router.admin.pages.settings_form import texts_of
 from router.admin.site import Site
 from router.core.call_logs import DEFAULT_SUBJECT
-from router.core.errands import AnyErrand, CheckConnection, TellSignIn, TryLookup
+from router.core.errands import AnyErrand, CheckConnection, TryLookup
 from router.core.identities import IntegrationName, TenantId
+from router.core.manifest_conditions import person_signs_in
 from router.core.manifests import Manifest
 from router.core.roles import Permission
 from router.core.tenants import Integration
@@ -26,8 +31,9 @@ from router.records.configuration import FILES, Invalid
 from router.records.errors import Conflict, NotFound, StillUsed
 from router.records.integrations import IntegrationRow
 
-STATE_SECONDS = 4.0
 TEST_SECONDS = 25.0
+DEVICE = "oauth_device"
+"""A manifest's word for a CRM in which a person signs in on another device."""
 
 
 class IntegrationPages(Controller):
@@ -53,7 +59,7 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        manifest = _manifest(site, connector)
+        manifest = manifest_of(site, connector)
         blank = Integration(name=IntegrationName(connector), connector=connector)
         return await _form(site, visit, TenantId(tenant), manifest, fields_of(blank, manifest), None)
 
@@ -62,15 +68,15 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, connector: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        return await _saved(site, visit, TenantId(tenant), _manifest(site, connector), None)
+        return await _saved(site, visit, TenantId(tenant), manifest_of(site, connector), None)
 
     @get("/{integration:str}")
     async def integration_page(
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        row = await _row(site, tenant, integration)
-        manifest = _manifest(site, row.document.connector)
+        row = await row_of(site, tenant, integration)
+        manifest = manifest_of(site, row.document.connector)
         fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
         return await _form(site, visit, TenantId(tenant), manifest, fields, row)
 
@@ -79,21 +85,21 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        row = await _row(site, tenant, integration)
-        return await _saved(site, visit, TenantId(tenant), _manifest(site, row.document.connector), row)
+        row = await row_of(site, tenant, integration)
+        return await _saved(site, visit, TenantId(tenant), manifest_of(site, row.document.connector), row)
 
     @post("/{integration:str}/delete", status_code=200)
     async def delete(
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        row = await _row(site, tenant, integration)
+        row = await row_of(site, tenant, integration)
         try:
             publication = await site.configuration.remove_integration(
                 TenantId(tenant), integration, visit.identity.actor
             )
         except StillUsed as error:
-            manifest = _manifest(site, row.document.connector)
+            manifest = manifest_of(site, row.document.connector)
             fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
             return await _form(
                 site,
@@ -112,10 +118,20 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        await _row(site, tenant, integration)
-        errand = TellSignIn(tenant=TenantId(tenant), integration=IntegrationName(integration))
-        reply = await site.store.errands.run(errand, STATE_SECONDS)
-        return visit.answer("integration-state.html", reply=reply)
+        row = await row_of(site, tenant, integration)
+        told = await _told_state(site, visit, TenantId(tenant), row)
+        return visit.answer("integration-state.html", **told)
+
+    @get("/{integration:str}/connection")
+    async def connection(
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+    ) -> Response[Any]:
+        """The state, with the way to sign in."""
+        visit.identity.require(Permission.SEE, TenantId(tenant))
+        row = await row_of(site, tenant, integration)
+        manifest = manifest_of(site, row.document.connector)
+        told = await _told_state(site, visit, TenantId(tenant), row)
+        return visit.answer("integration-connection.html", **told, **_ways_in(manifest, row))
 
     @post("/{integration:str}/test", status_code=200)
     async def test(
@@ -142,17 +158,19 @@ class IntegrationPages(Controller):
 
 async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand: AnyErrand) -> Response[Any]:
     visit.identity.require(Permission.TRY, TenantId(tenant))
-    await _row(site, tenant, integration)
+    await row_of(site, tenant, integration)
     reply = await site.store.errands.run(errand, TEST_SECONDS)
-    return visit.answer("integration-reply.html", reply=reply)
+    answer = visit.answer("integration-reply.html", reply=reply)
+    answer.headers["HX-Trigger"] = "asked"  # the state beside it is another then
+    return answer
 
 
-async def _row(site: Site, tenant: str, integration: str) -> IntegrationRow:
+async def row_of(site: Site, tenant: str, integration: str) -> IntegrationRow:
     async with site.database.reading() as connection:
         return await integrations.one(connection, TenantId(tenant), integration)
 
 
-def _manifest(site: Site, connector: str) -> Manifest:
+def manifest_of(site: Site, connector: str) -> Manifest:
     if connector not in site.manifests:
         raise NotFound(f"connector {connector}")
     return site.manifests[connector]
@@ -197,7 +215,6 @@ async def _form(
     return visit.answer(
         "integration.html",
         422 if wrong else 200,
-        manifest=manifest,
         row=row,
         fields=Blank(fields),
         wrong=Blank(wrong or {}),
@@ -206,5 +223,36 @@ async def _form(
         call_ends=labels.CALL_ENDS,
         default_subject=DEFAULT_SUBJECT,
         done=visit.query.get("done", ""),
+        **_ways_in(manifest, row),
+        state=None,
+        base=page_of(tenant, row.document.name) if row else f"/t/{tenant}/integration/new/{manifest.slug}",
+        return_address=sign_ins.return_address(site),
         is_by_files=owner.managed_by == FILES,
     )
+
+
+def page_of(tenant: str, integration: str) -> str:
+    return f"/t/{tenant}/integration/{quote(integration, safe='')}"
+
+
+async def _told_state(site: Site, visit: Visit, tenant: TenantId, row: IntegrationRow) -> dict[str, Any]:
+    state = await crm_state(site, tenant, row.document.name)
+    language, now = visit.reader.language, moment(site.clock())
+    since = now - timedelta(seconds=state.since_seconds or 0)
+    asked_at = now - timedelta(seconds=state.asked.age_seconds if state.asked else 0)
+    return {
+        "state": state,
+        "base": page_of(tenant, row.document.name),
+        "conditions": labels.CONDITIONS,
+        "purposes": labels.ASKED,
+        "since": f"{language.moment(since, UTC)} UTC",
+        "asked_ago": language.ago(asked_at, now),
+    }
+
+
+def _ways_in(manifest: Manifest, row: IntegrationRow | None) -> dict[str, Any]:
+    return {
+        "manifest": manifest,
+        "signs_in": row is not None and person_signs_in(manifest, row.document.settings),
+        "by_device": DEVICE in manifest.auth,
+    }

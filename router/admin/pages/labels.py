@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from router.core.call_logs import CallEnd
+from router.core.crm_states import AskedFor, CrmCondition
 from router.core.destinations import DestinationKind
 from router.core.roles import Role
 from router.core.rules import CallFact, FieldType, Location, Operator, Outcome, SeveralPolicy
@@ -50,6 +51,20 @@ TYPES: Mapping[FieldType, str] = {
     FieldType.DATE: "Date",
     FieldType.BOOLEAN: "Yes or no",
 }
+CONDITIONS: Mapping[CrmCondition, str] = {
+    CrmCondition.UNKNOWN: "no worker answered",
+    CrmCondition.NEVER_ASKED: "never asked",
+    CrmCondition.NOT_CONNECTED: "not connected yet",
+    CrmCondition.NEEDS_AUTHORISATION: "needs re-authorisation",
+    CrmCondition.FAILING: "failing",
+    CrmCondition.CONNECTED: "connected",
+}
+ASKED: Mapping[AskedFor, str] = {
+    AskedFor.TEST: "It passed its test {ago}.",
+    AskedFor.SIGN_IN: "It took the sign-in {ago}.",
+    AskedFor.TRIAL: "It answered somebody who tried a number {ago}.",
+    AskedFor.LOOKUP: "It answered a call's look-up {ago}.",
+}
 FOUND = "The CRM knows the caller"
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.NOT_FOUND: "The CRM does not know the caller",
@@ -85,7 +100,10 @@ ALL: tuple[str, ...] = (
     NOT_ASKED,
     *(
         label
-        for labels in (DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, CALL_ENDS, ROLES)
+        for labels in (
+            *(DESTINATIONS, LOCATIONS, OPERATORS, FACTS, TYPES, OUTCOMES, SEVERAL, CALL_ENDS, ROLES),
+            *(CONDITIONS, ASKED),
+        )
         for label in labels.values()
     ),
 )

@@ -70,6 +70,7 @@ def _reader(request: AnyRequest, session: Session) -> Reader:
         origin=origin_of(request),
         user=user.id,
         maker=user.id,
+        session=session.digest,
     )
     tenant = request.path_params.get("tenant")
     return Reader(

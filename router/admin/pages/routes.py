@@ -17,6 +17,7 @@ from router.admin.pages.account import AccountPages
 from router.admin.pages.account_tokens import TokenPages
 from router.admin.pages.audit import AuditPages
 from router.admin.pages.calls import CallPages
+from router.admin.pages.crm_sign_in import CrmReturnPages, CrmSignInPages
 from router.admin.pages.front import Front, Visit
 from router.admin.pages.integrations import IntegrationPages
 from router.admin.pages.live import LivePages
@@ -27,6 +28,7 @@ from router.admin.pages.rendering import Pages
 from router.admin.pages.routing import RoutingPages
 from router.admin.pages.servers import ServerPages
 from router.admin.pages.sessions import SessionPages, sign_in_page
+from router.admin.pages.setting_fields import SettingSheets
 from router.admin.pages.single_sign_on import SingleSignOnPages
 from router.admin.pages.streams import Streams
 from router.admin.pages.tenant_settings import TenantSettingsPages
@@ -47,6 +49,9 @@ PAGES = (
     TenantPages,
     TenantSettingsPages,
     IntegrationPages,
+    CrmSignInPages,
+    CrmReturnPages,
+    SettingSheets,
     RoutingPages,
     NumberPages,
     CallPages,

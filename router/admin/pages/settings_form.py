@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from router.core.manifest_conditions import counts
 from router.core.manifests import Manifest, Setting, SettingType
 
 Fields = dict[str, str]
@@ -33,12 +34,22 @@ def settings_of(
     settings: dict[str, Any] = {}
     for setting in manifest.settings:
         _put(settings, setting, fields, f"{prefix}.{setting.name}")
+    _leave_out(settings, manifest, former)
     usual = {one.name: one.default for one in manifest.settings if one.type is not SettingType.SECRET}
     return {
         name: value
         for name, value in settings.items()
         if name in former or name not in usual or value != _usual(usual[name], value)
     }
+
+
+def _leave_out(settings: dict[str, Any], manifest: Manifest, former: Mapping[str, Any]) -> None:
+    """What does not count with these settings: it is neither demanded nor kept, secrets among it."""
+    idle = [setting for setting in manifest.settings if not counts(manifest, setting, settings)]
+    for setting in idle:
+        settings.pop(setting.name, None)
+        if setting.type is SettingType.SECRET and setting.name in former:
+            settings[setting.name] = None
 
 
 def _usual(default: Any, value: Any) -> Any:

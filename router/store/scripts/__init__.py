@@ -24,6 +24,8 @@ NAMES = (
     "grant_write",
     "grant_problem",
     "grant_end",
+    "health_note",
+    "health_read",
     "begin_record",
     "plan_put",
     "status_put",

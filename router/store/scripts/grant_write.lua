@@ -8,7 +8,7 @@ if serial <= (tonumber(redis.call('HGET', KEYS[1], 'serial')) or 0) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'sealed', ARGV[1], 'serial', ARGV[2], 'lives', ARGV[3])
-redis.call('HDEL', KEYS[1], 'problem', 'problem_at')
+redis.call('HDEL', KEYS[1], 'problem', 'problem_at', 'problem_since')
 if lives > 0 then
   redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
 else

@@ -33,12 +33,13 @@ label = "Acme ID"
 class AdminProcess:
     """It listens, and has said its set-up link."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, local: str = LOCAL, **told: object) -> None:
+        """`local`: the site's settings, with places for `folder`, `port`, `url` and what is `told`."""
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self.setup_link = ""
         (folder / "tenants").mkdir(parents=True)
-        (folder / "local.toml").write_text(LOCAL.format(folder=folder, port=port, url=self.url))
+        (folder / "local.toml").write_text(local.format(folder=folder, port=port, url=self.url, **told))
         command = [sys.executable, "-c", PROGRAM, "--config", str(folder), "admin"]
         self._process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}

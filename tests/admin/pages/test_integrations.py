@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from router.admin.pages.integration_form import fields_of, integration_of
+from router.admin.pages.setting_fields import sheet_of
 from router.admin.secrets import Secrets
 from router.admin.site import Site
 from router.core.call_logs import CallEnd
 from router.core.errands import Checked, CheckedStep, StepState
 from router.core.faults import Step
 from router.core.identities import IntegrationName
+from router.core.manifest_conditions import counts
+from router.core.manifests import Manifest, Setting
 from router.core.tenants import Integration
 from router.records import integrations
 from router.records.configuration import Configuration
@@ -101,6 +104,45 @@ async def test_a_crm_is_connected_and_its_secret_is_not_shown(browser: Browser, 
     await browser.post(f"{PATH}/support", browser.fields() | {"log.missed": "true"})
     again = await kept(site, "support")
     assert Sealer(VAULT, ACME, "support").unseal(again.settings["token"]["sealed"]) == SECRET
+
+
+def test_what_does_not_count_is_neither_demanded_nor_kept() -> None:
+    manifest = MANIFESTS["dynamics"]
+    fields = {
+        "name": "mine",
+        "settings.url": "https://acme.crm4.dynamics.com",
+        "settings.api": "2015",
+        "settings.version": "v9.1",
+        "settings.sign_in": "ntlm",
+        "settings.username": "ACME\\anna",
+        "settings.client_id": "typed before",
+        "settings.client_secret": SECRET,
+    }
+    former = Integration(
+        name=IntegrationName("mine"), connector="dynamics", settings={"client_secret": {"sealed": "x"}}
+    )
+
+    made = integration_of(fields, "dynamics", manifest, former).settings
+
+    assert made["username"] == "ACME\\anna"
+    assert {"version", "client_id", "directory"} & made.keys() == set()
+    assert made["client_secret"] is None, "null removes a secret that is kept"
+    fields |= {"settings.api": "web", "settings.sign_in": "client"}
+    again = integration_of(fields, "dynamics", manifest, former).settings
+    assert (again["version"], again["client_id"], again["client_secret"]) == ("v9.1", "typed before", SECRET)
+    assert "username" not in again
+
+
+def test_a_setting_of_a_setting_that_does_not_count_does_not_count() -> None:
+    first = Setting(name="first", choices=("a", "b"))
+    second = Setting(name="second", choices=("c", "d"), when={"first": ("a",)})
+    third = Setting(name="third", when={"second": ("c",)})
+    manifest = Manifest(slug="own", settings=(first, second, third))
+
+    assert counts(manifest, third, {"first": "a", "second": "c"})
+    assert not counts(manifest, third, {"first": "b", "second": "c"})
+    assert '[data-setting="third"]' in sheet_of(manifest)
+    assert sheet_of(manifest).count("display: none") == 3
 
 
 async def test_what_is_wrong_stands_at_its_field_and_nothing_is_lost(browser: Browser) -> None:

@@ -13,12 +13,14 @@ from jinja2.ext import babel_extract
 from router.admin.pages import labels
 from router.admin.pages.account import TEXTS as ACCOUNT_TEXTS
 from router.admin.pages.account_tokens import NAME, TENANT
+from router.admin.pages.crm_sign_in import NO_WORKER, REFUSALS, REFUSED
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
 from router.admin.pages.single_sign_on import TEXTS as SINGLE_TEXTS
 from router.admin.pages.users import NOBODY_ELSE
 
+SIGN_INS = {*REFUSALS.values(), REFUSED, NO_WORKER}
 ADMIN = Path(str(files("router.admin")))
 
 
@@ -54,6 +56,7 @@ def all_texts() -> set[str]:
         *ACCOUNT_TEXTS,
         *SINGLE_TEXTS,
         *PROBLEMS,
+        *SIGN_INS,
     }
     return {text for text in {*texts_of_templates(), *texts_of_code(), *counted, *known} if text}
 
