@@ -1,14 +1,15 @@
 """The application that serves the page and the API: routes, who asks, errors, headers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from msgspec import Struct
 
 from router.admin.api.audit import AuditController, TenantAuditController
 from router.admin.api.calls import CallsController, RetentionController
@@ -40,10 +41,26 @@ HEADERS = {
 """Of the API's answers; the page has a policy of its own."""
 
 
+ErrorAnswer = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
+
+
+class PageSide(Struct, frozen=True):
+    """What is served to browsers."""
+
+    routers: tuple[Router, ...]
+    answer_error: ErrorAnswer
+    """A page for an error, of a path that is nowhere, too."""
+
+
 def build_app(
-    site: Site, authenticate: Authenticate, version: str = "", pages: Sequence[Router] = ()
+    site: Site, authenticate: Authenticate, version: str = "", pages: PageSide | None = None
 ) -> Litestar:
-    """`pages`: `router.admin.pages.routes.page_routers`."""
+    """`pages`: `router.admin.pages.routes.page_side`."""
+    routers = pages.routers if pages else ()
+
+    def answer_anywhere(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        is_api = request.url.path.startswith(f"{API}/")
+        return answer_error(request, error) if is_api or pages is None else pages.answer_error(request, error)
 
     def provide_site() -> Site:
         return site
@@ -70,15 +87,16 @@ def build_app(
             TenantAuditController,
         ],
         middleware=[authentication_middleware(authenticate)],
+        exception_handlers={HTTPException: answer_error, Exception: answer_error},
         security=[{"token": []}],
     )
     return Litestar(
-        route_handlers=[api, *pages],
+        route_handlers=[api, *routers],
         dependencies={
             "site": Provide(provide_site, sync_to_thread=False),
             "identity": Provide(_identity_of, sync_to_thread=False),
         },
-        exception_handlers={HTTPException: answer_error, Exception: answer_error},
+        exception_handlers={HTTPException: answer_anywhere, Exception: answer_anywhere},
         request_max_body_size=BODY_BYTES_MOST,
         before_send=[_add_headers],
         openapi_config=_openapi(version),

@@ -22,7 +22,7 @@ from router.admin.crm_fields import CrmFields
 from router.admin.decision_recorder import DecisionRecorder
 from router.admin.issuer import open_issuer
 from router.admin.live import LiveBoard
-from router.admin.pages.routes import page_routers
+from router.admin.pages.routes import page_side
 from router.admin.pages.streams import Streams
 from router.admin.publisher import Publisher
 from router.admin.site import Site
@@ -86,7 +86,7 @@ async def run_admin(
         authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
         label = issuer.settings.label if issuer else None
         streams = Streams()
-        app = build_app(site, authenticator, version, page_routers(authenticator, streams, label))
+        app = build_app(site, authenticator, version, page_side(authenticator, streams, label))
         recorder = DecisionRecorder(store.decisions, database, time.time)
         beside = {"publisher": site.publisher.run, "recorder": recorder.run}
         await _serve(app, settings, beside, stop, streams)

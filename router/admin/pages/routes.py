@@ -12,6 +12,7 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from router.admin.api.problems import details_of
+from router.admin.app import PageSide
 from router.admin.authenticator import Authenticator
 from router.admin.pages.account import AccountPages
 from router.admin.pages.account_tokens import TokenPages
@@ -60,9 +61,9 @@ PAGES = (
 )
 
 
-def page_routers(
+def page_side(
     authenticator: Authenticator, streams: Streams | None = None, single: str | None = None
-) -> list[Router]:
+) -> PageSide:
     """`streams`: where whoever serves the pages ends those that are open; `single` is the identity provider's
     label, where there is one.
     """
@@ -86,7 +87,7 @@ def page_routers(
         },
         exception_handlers={HTTPException: answer_error, Exception: answer_error},
     )
-    return [pages, static_files()]
+    return PageSide((pages, static_files()), answer_error)
 
 
 def static_files() -> Router:

@@ -10,7 +10,7 @@ import httpx
 
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_routers
+from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Role
@@ -75,7 +75,7 @@ async def open_browsers(
     await make_accounts(site, accounts or {})
     authenticator = Authenticator(site.accounts, is_encrypted=False)
     label = site.issuer.settings.label if site.issuer else None
-    app: Any = build_app(site, authenticator, pages=page_routers(authenticator, single=label))
+    app: Any = build_app(site, authenticator, pages=page_side(authenticator, single=label))
     opened: list[httpx.AsyncClient] = []
 
     async def browser(name: str = "") -> Browser:

@@ -10,7 +10,7 @@ import pytest
 
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_routers
+from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.rules import Source
 from router.core.tenants import Tenant
@@ -356,7 +356,7 @@ async def test_the_set_up_link_serves_once(
 ) -> None:
     site = site_of(configuration, store, clock)
     authenticator = Authenticator(site.accounts, is_encrypted=False)
-    app: Any = build_app(site, authenticator, pages=page_routers(authenticator))
+    app: Any = build_app(site, authenticator, pages=page_side(authenticator))
     key = await site.accounts.setup_key()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app), base_url="http://crmroute.test"
@@ -465,3 +465,14 @@ async def test_a_rule_s_secret_does_not_follow_its_address(browsers: Any, site: 
 
     assert "the address changed: enter headers.X again" in browser.page
     assert browser.fields()["custom.url"] == "https://evil.example"
+
+
+async def test_an_address_that_is_nowhere_gets_a_page_and_in_the_api_a_problem(browsers: Any) -> None:
+    browser = await browsers("anna")
+
+    page = await browser.get("/t/acme/nowhere", 404)
+    problem = await browser.client.get("/api/v1/nowhere")
+
+    assert "There is nothing here" in page
+    assert problem.status_code == 404
+    assert problem.headers["Content-Type"] == "application/problem+json"
