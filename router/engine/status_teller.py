@@ -15,6 +15,7 @@ from router.core.calls import Call, Moment
 from router.core.identities import RouterName, ServerName
 from router.core.parked_lists import ParkedTally
 from router.core.statuses import RouterStatus, ServerStatus
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.status_seam import StatusBoard
 
@@ -56,7 +57,7 @@ class StatusTeller:
         self._began_at = now().monotonic
         self._links = {server: _Link(self._began_at) for server in servers}
         self._is_stopping = False
-        self._is_away = False
+        self._store = Trouble(log, "status.untold", "status.told", (StoreError,))
 
     def on_news(self, news: ServerNews) -> None:
         link = self._links.get(news.server)
@@ -109,11 +110,9 @@ class StatusTeller:
         try:
             await self._board.put(await self.status())
         except StoreError as error:
-            if not self._is_away:
-                log.warning("status.untold", problem=str(error))
-            self._is_away = True
+            self._store.failed(error)
         else:
-            self._is_away = False
+            self._store.worked()
 
 
 def _server(name: ServerName, link: _Link, tally: ParkedTally, now: float) -> ServerStatus:
