@@ -46,6 +46,8 @@ class Manifest(Struct, frozen=True):
     slug: str
     settings: tuple[Setting, ...]
     label: str = ""
+    label_fr: str = ""
+    """In French, where that is another one."""
     modules: tuple[str, ...] = ()
     """The CRM's modules that can be searched; empty: any name."""
     default_modules: tuple[str, ...] = ()

@@ -65,7 +65,7 @@ class CrmSignInPages(Controller):
         template = "crm-device.html" if on_device else "crm-sign-in.html"
         return visit.answer(
             template,
-            **_named(site, tenant, integration, manifest),
+            **_named(site, visit, tenant, integration, manifest),
             begun=reply,
             host=urlsplit(reply.address).hostname,
             state=reply.state,
@@ -92,7 +92,7 @@ class CrmSignInPages(Controller):
             return failed(site, visit, TenantId(tenant), name, manifest, reply, is_in_place=is_in_place)
         template = "crm-device-waiting.html" if is_in_place else "crm-device.html"
         every = _every(_seconds(visit.fields["every"]))
-        told = _named(site, tenant, integration, manifest)
+        told = _named(site, visit, tenant, integration, manifest)
         return visit.answer(template, **told, begun=None, state=state, every=every)
 
 
@@ -138,7 +138,7 @@ def failed(
     return visit.answer(
         "crm-sign-in-failure.html" if is_in_place else "crm-sign-in-failed.html",
         200 if is_in_place else 422,
-        **_named(site, tenant, integration, manifest),
+        **_named(site, visit, tenant, integration, manifest),
         told=visit.reader.language.text(told or (REFUSED if reply is not None else NO_WORKER)),
         said=said,
     )
@@ -148,11 +148,11 @@ def _foreign(visit: Visit) -> Response[Any]:
     return visit.answer("crm-sign-in-foreign.html", 403)
 
 
-def _named(site: Site, tenant: str, integration: str, manifest: Manifest) -> dict[str, Any]:
+def _named(site: Site, visit: Visit, tenant: str, integration: str, manifest: Manifest) -> dict[str, Any]:
     return {
         "base": page_of(tenant, integration),
         "name": integration,
-        "crm": manifest.label or manifest.slug,
+        "crm": visit.reader.language.crm_name(manifest),
         "return_address": sign_ins.return_address(site),
     }
 

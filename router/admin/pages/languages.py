@@ -13,6 +13,7 @@ from babel.dates import format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from router.core.manifests import Manifest
 from router.core.sentences import ENGLISH as ENGLISH_SENTENCES
 from router.core.sentences import ENGLISH_BRIEFS
 from router.core.sentences_french import FRENCH as FRENCH_SENTENCES
@@ -42,6 +43,10 @@ class Language:
         """`{count}` in the text stands for the number. French takes the singular for none, too."""
         is_one = count == 1 or (count == 0 and self.code == FRENCH)
         return self.text(one if is_one else many, count=self.number(count), **values)
+
+    def crm_name(self, manifest: Manifest) -> str:
+        """What a connector's CRM is called."""
+        return (manifest.label_fr if self.is_french else "") or manifest.label or manifest.slug
 
     @property
     def sentences(self) -> Mapping[str, str]:

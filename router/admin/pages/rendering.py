@@ -86,6 +86,7 @@ class Pages:
             "counted": language.counted,
             "translated": language.labels,
             "named": _named,
+            "crm_name": language.crm_name,
             "waited": waited,
         }
         return self._environment.get_template(template).render({**told, **own})

@@ -1,20 +1,24 @@
 """What an admin does on the pages, for the tests in a browser and for the documentation's pictures."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, expect
+
+Say = Callable[..., str]
 
 NAME, PASSWORD = "olga@example.com", "correct horse battery"
 
 
-def set_up(page: Page, link: str) -> None:
-    """The first account, and a tenant `acme`."""
+def set_up(page: Page, link: str, say: Say = str) -> None:
+    """The first account, and a tenant `acme`. `say` gives what the pages' texts are in their language."""
     page.goto(link)
-    page.get_by_label("Name").fill(NAME)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
-    page.get_by_label("Short name").fill("acme")
-    page.get_by_label("Name", exact=True).fill("Acme")
-    page.get_by_label("Which one").fill("reception")
-    page.get_by_role("button", name="Make the tenant").click()
+    page.get_by_label(say("Name")).fill(NAME)
+    page.get_by_label(say("Password")).fill(PASSWORD)
+    page.get_by_role("button", name=say("Make the account")).click()
+    page.get_by_label(say("Short name")).fill("acme")
+    page.get_by_label(say("Name"), exact=True).fill("Acme")
+    page.get_by_label(say("Which one")).fill("reception")
+    page.get_by_role("button", name=say("Make the tenant")).click()
     page.wait_for_url("**/t/acme/routing")
 
 
