@@ -1,0 +1,353 @@
+"""A site of real processes: an Asterisk, a Redis, routers, workers, a CRM, and callers by SIP.
+
+Everything is a child of this process, and is signalled and ended by its process id. A site serves one fault
+after another: `ready` brings back what a fault has killed.
+"""
+
+import contextlib
+import itertools
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deploy.rig.accounts import Account, account_of
+from deploy.rig.asterisk import PROJECT, RunningAsterisk
+from deploy.rig.callers import Caller, PlacedCalls, start_calls
+from deploy.rig.sample_site import Process, SiteFailed, wait_until
+from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
+from tests.store.servers import Server, free_ports, running_server
+
+START_SECONDS = 60.0
+QUIET_SECONDS = 30.0
+"""How long after the last hang-up a channel or a bridge may be left."""
+ROUTERS = ("router-a", "router-b")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the site is made of."""
+
+    hold: int = 6
+    grace: int = 2
+    routers: int = 2
+    workers: int = 4
+    tenants: int = 1
+    settings: str = ""
+    """Added to local.toml."""
+    worker_settings: tuple[tuple[str, str], ...] = ()
+    budget_seconds: float = 0.0
+    is_cached: bool = True
+    verbose: int = 2
+
+
+class Placed:
+    """Calls under way, and the count of them that the ledger must show."""
+
+    def __init__(self, calls: PlacedCalls, count: int) -> None:
+        self.calls = calls
+        self.count = count
+
+
+class FaultSite:
+    def __init__(self, folder: Path, plan: Plan | None = None) -> None:
+        self.plan = plan or Plan()
+        self.folder = folder
+        self.config = folder / "config"
+        self.pbx = RunningAsterisk(
+            "pbx-a",
+            hold=self.plan.hold,
+            grace=self.plan.grace,
+            dialplan=DIALPLAN,
+            pjsip=TRUNK,
+            verbose=self.plan.verbose,
+        )
+        self.processes: dict[str, Process] = {}
+        self.redis_urls: dict[str, str] = {}
+        """The address for one process, where it is not the site's."""
+        self.ami_ports: dict[str, int] = {}
+        """The AMI port for one router, where it is not Asterisk's own."""
+        self.environment: dict[str, str] = {}
+        """Added to what every router and worker is told."""
+        self.redis_url = ""
+        self._redis: Server | None = None
+        self._stack = ExitStack()
+        self._crm_port, self.crm_tls_port = free_ports(2)
+        self._lives: dict[str, int] = {}
+
+    # Life
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        (self.config / "tenants").mkdir(parents=True)
+        for name in ("default.toml", "connectors"):
+            (self.config / name).symlink_to(PROJECT / "config" / name)
+        for tenant in range(self.plan.tenants):
+            self.write_tenant(tenant)
+        self._stack.enter_context(self.pbx)
+        (self.config / "local.toml").write_text(SETTINGS + self.plan.settings)
+        self._stack.callback(self._stop_processes)
+        self._start_redis()
+        self.start_crm()
+
+    def _start_redis(self) -> None:
+        self._redis = self._stack.enter_context(running_server(self.folder / "redis", port=free_ports(1)[0]))
+        self.redis_url = self._redis.url
+
+    @property
+    def redis(self) -> Server:
+        if self._redis is None:
+            raise SiteFailed("this site has no Redis of its own")
+        return self._redis
+
+    def write_tenant(self, tenant: int, address: str = "") -> None:
+        write_tenant(
+            self.config / "tenants",
+            tenant,
+            address or self.crm_address,
+            budget_seconds=self.plan.budget_seconds,
+            is_cached=self.plan.is_cached,
+        )
+
+    def ready(self, routers: int | None = None, workers: int | None = None) -> None:
+        """So many routers and workers run, and the CRM behaves; what is missing is started."""
+        routers = self.plan.routers if routers is None else routers
+        workers = self.plan.workers if workers is None else workers
+        for name in ROUTERS[routers:]:
+            self.stop(name)
+        self.behave()
+        begun = [self._begin_worker(f"worker-{number}") for number in range(workers)]
+        begun += [self._begin_router(name) for name in ROUTERS[:routers]]
+        for process, text in begun:
+            process.wait_for(text, seconds=START_SECONDS)
+
+    def _begin_router(self, name: str) -> tuple[Process, str]:
+        if (running := self._running(name)) is not None:
+            return running, "asterisk.connected"
+        port = self.ami_ports.get(name, self.pbx.ami_port)
+        environment = {
+            **self._environment(name),
+            "CRMROUTE__ROUTER__NAME": name,
+            "CRMROUTE__ASTERISK__0__NAME": self.pbx.name,
+            "CRMROUTE__ASTERISK__0__PORT": str(port),
+            "CRMROUTE__ASTERISK__0__USERNAME": name,
+            "CRMROUTE__ASTERISK__0__SECRET": self.pbx.ami_secret,
+        }
+        return self._begin(
+            name, [sys.executable, "-m", "router", "router"], environment
+        ), "asterisk.connected"
+
+    def _begin_worker(self, name: str) -> tuple[Process, str]:
+        if (running := self._running(name)) is not None:
+            return running, "worker.started"
+        environment = self._environment(name) | dict(self.plan.worker_settings)
+        environment["CRMROUTE__WORKER__NAME"] = name
+        return self._begin(name, [sys.executable, "-m", "workers"], environment), "worker.started"
+
+    def start_router(self, name: str) -> Process:
+        """Started, not yet connected."""
+        return self._begin_router(name)[0]
+
+    def start_worker(self, name: str) -> Process:
+        return self._begin_worker(name)[0]
+
+    def start_crm(self) -> None:
+        certificate = self.folder / "crm.pem"
+        if not certificate.exists():
+            write_certificate(certificate)
+        words = ["--port", self._crm_port, "--tls-port", self.crm_tls_port, "--certificate", certificate]
+        crm = self._begin("crm", [sys.executable, "-m", "tests.faults.crm", *map(str, words)], {})
+        crm.wait_for("crm.started")
+
+    def _begin(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Process:
+        life = self._lives[name] = self._lives.get(name, 0) + 1
+        process = Process(name, arguments, self.folder / f"{name}.{life}.log", environment)
+        self.processes[name] = process
+        return process
+
+    def _running(self, name: str) -> Process | None:
+        process = self.processes.get(name)
+        return process if process is not None and not process.has_ended() else None
+
+    def _environment(self, name: str) -> dict[str, str]:
+        return {
+            "CRMROUTE_CONFIG": str(self.config),
+            "CRMROUTE__WORKER__HTTPS_ONLY": "false",
+            "CRMROUTE__WORKER__ALLOWED_NETWORKS": "127.0.0.0/8",
+            "CRMROUTE__VAULT__KEY_FILE": str(self.folder / "vault.key"),
+            "CRMROUTE__VAULT__FOLDER": str(self.folder / "grants"),
+            "CRMROUTE__REDIS__URL": self.redis_urls.get(name, self.redis_url),
+            **self.environment,
+        }
+
+    # Doing things to it
+
+    def stop(self, name: str, seconds: float = 20.0) -> float:
+        """SIGTERM, and SIGKILL to what takes longer; how many seconds it took."""
+        began = time.monotonic()
+        if (process := self._running(name)) is not None:
+            process.signal(signal.SIGCONT)
+            process.stop(seconds)
+        return time.monotonic() - began
+
+    def kill(self, name: str) -> None:
+        self.processes[name].kill()
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        self.processes[name].signal(number)
+
+    @property
+    def workers(self) -> list[str]:
+        return [name for name in self.processes if name.startswith("worker-") and self._running(name)]
+
+    @property
+    def routers(self) -> list[str]:
+        return [name for name in ROUTERS if self._running(name)]
+
+    @property
+    def all_alive(self) -> bool:
+        return not any(process.has_ended() for process in self.processes.values())
+
+    def _stop_processes(self) -> None:
+        for process in self.processes.values():
+            if not process.has_ended():
+                process.signal(signal.SIGCONT)
+                process.signal(signal.SIGTERM)
+        for process in self.processes.values():
+            process.stop(10)
+
+    # The CRM
+
+    @property
+    def crm_address(self) -> str:
+        return f"http://127.0.0.1:{self._crm_port}"
+
+    def behave(
+        self,
+        what: str = "well",
+        *,
+        low_ms: float = 0,
+        high_ms: float = 0,
+        tenant: str = "all",
+        text: str = "",
+    ) -> None:
+        words = urllib.parse.urlencode({"what": what, "low_ms": low_ms, "high_ms": high_ms})
+        address = f"{self.crm_address}/behave/{tenant}?{words}"
+        request = urllib.request.Request(address, text.encode(), method="POST")  # noqa: S310 - our own CRM
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - our own CRM
+
+    def seen(self) -> dict[str, int]:
+        """How often each caller was looked up."""
+        with urllib.request.urlopen(f"{self.crm_address}/seen", timeout=10) as answer:  # noqa: S310 - our own CRM
+            found: dict[str, int] = json.load(answer)
+            return found
+
+    # Calls
+
+    def mark(self) -> int:
+        """The ledger's length: `account` looks at what is written behind it."""
+        return len(self.pbx.ledger())
+
+    def call(
+        self,
+        count: int,
+        rate: float,
+        *,
+        tenant: int = 0,
+        stay_ms: int = 200,
+        is_abandoned: bool = False,
+        callers: list[Caller] | None = None,
+    ) -> Placed:
+        """Callers whom nobody has heard of, so that each is looked up."""
+        calls = start_calls(
+            self.pbx.sip_port,
+            did_of(tenant),
+            callers=callers or new_callers(count),
+            count=count,
+            rate=rate,
+            stay_ms=stay_ms,
+            is_abandoned=is_abandoned,
+            source=TRUNK_ADDRESS,
+        )
+        self._stack.callback(calls.stop)
+        return Placed(calls, count)
+
+    def wait_parked(self, count: int, mark: int, seconds: float = 30.0) -> None:
+        """Until so many have been parked behind the mark."""
+        wait_until(
+            lambda: sum(line.what == "parked" for line in self.pbx.ledger()[mark:]) >= count,
+            seconds,
+            f"{count} parked calls",
+        )
+
+    def account(self, mark: int, *placed: Placed, may_hang_up: bool = False) -> Account:
+        """Of the calls behind the mark, once all have ended and nothing of them is left in Asterisk."""
+        for one in placed:
+            one.calls.wait()
+        self.wait_quiet()
+        count = sum(one.count for one in placed)
+        # The logger has a thread of its own; calls that never were parked are no reason to wait for ever.
+        with contextlib.suppress(SiteFailed):
+            wait_until(lambda: self._ended_behind(mark) >= count, 5, "the ledger's last line")
+        return account_of(self.pbx.ledger()[mark:], count, may_hang_up=may_hang_up)
+
+    def _ended_behind(self, mark: int) -> int:
+        return len({line.uniqueid for line in self.pbx.ledger()[mark:] if line.what == "gone"})
+
+    def wait_quiet(self) -> None:
+        """Raises SiteFailed when a channel or a bridge is left 30 s after the last hang-up."""
+
+        def is_quiet() -> bool:
+            bridges = self.pbx.command("bridge show all").splitlines()
+            return self.pbx.channels() == 0 and len(bridges) <= 1
+
+        wait_until(is_quiet, QUIET_SECONDS, "no channel and no bridge is left")
+
+    def logs(self, *names: str) -> str:
+        """What processes of these names have said, over all their lives."""
+        paths = [path for name in names for path in sorted(self.folder.glob(f"{name}.*.log"))]
+        return "".join(path.read_text(errors="replace") for path in paths)
+
+    def memory_mb(self, name: str) -> float:
+        return resident_mb(self.processes[name].pid)
+
+
+def new_callers(count: int) -> list[Caller]:
+    """Numbers that no site has seen in this run."""
+    return [Caller(f"+3361{next(_numbers):07d}") for _ in range(count)]
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def write_certificate(path: Path) -> None:
+    """One that nobody signed, for another name."""
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=elsewhere"]
+    files = ["-keyout", f"{path}.key", "-out", f"{path}.crt"]
+    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
+    path.write_text(Path(f"{path}.key").read_text() + Path(f"{path}.crt").read_text())

@@ -1,0 +1,62 @@
+"""All faults, in the order in which they run, and the sites that they share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults import routers_dying
+from tests.faults.rows import Row, Scale
+from tests.faults.site import FaultSite, Plan
+
+
+@dataclass(frozen=True)
+class Fault:
+    number: int
+    run: Callable[[FaultSite, Scale], Row]
+    group: str = "plain"
+    """Faults of one group follow each other on one site."""
+    plan: Plan = field(default_factory=Plan)
+    is_in_short: bool = True
+    """`make test` runs the short form."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:02d}-{self.run.__name__}"
+
+
+FAULTS = (
+    Fault(1, routers_dying.no_router),
+    Fault(2, routers_dying.only_router_killed),
+    Fault(3, routers_dying.one_router_killed),
+)
+
+
+class Sites:
+    """One site at a time: the next group's first fault ends the site of the group before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._group = ""
+        self._site: FaultSite | None = None
+
+    def of(self, fault: Fault) -> FaultSite:
+        if self._site is None or self._group != fault.group:
+            self.close()
+            self._group = fault.group
+            self._site = FaultSite(self._folder / fault.group, fault.plan).__enter__()
+        return self._site
+
+    def close(self) -> None:
+        if self._site is not None:
+            self._site.__exit__()
+            self._site = None
+
+
+@contextmanager
+def sites(folder: Path) -> Iterator[Sites]:
+    opened = Sites(folder)
+    try:
+        yield opened
+    finally:
+        opened.close()
