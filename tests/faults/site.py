@@ -7,8 +7,10 @@ after another: `ready` brings back what a fault has killed.
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,13 +19,15 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from deploy.rig.accounts import Account, account_of
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
 from deploy.rig.callers import Caller, PlacedCalls, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
+from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
 from tests.store.servers import Server, free_ports, running_server
 
@@ -49,6 +53,14 @@ class Plan:
     budget_seconds: float = 0.0
     is_cached: bool = True
     verbose: int = 2
+    taps_redis: bool = False
+    """Each process reaches Redis through a tap of its own."""
+    taps_ami: bool = False
+    """Each router reaches Asterisk through a tap of its own."""
+    is_watched: bool = False
+    """Event loops tell when they stand still."""
+    has_records: bool = False
+    """Tenants come from the records, and an admin process keeps Redis' copy whole."""
 
 
 class Placed:
@@ -57,6 +69,13 @@ class Placed:
     def __init__(self, calls: PlacedCalls, count: int) -> None:
         self.calls = calls
         self.count = count
+
+
+@dataclass(frozen=True)
+class LogLine:
+    at: float
+    """Seconds since the epoch."""
+    fields: dict[str, Any]
 
 
 class FaultSite:
@@ -73,10 +92,8 @@ class FaultSite:
             verbose=self.plan.verbose,
         )
         self.processes: dict[str, Process] = {}
-        self.redis_urls: dict[str, str] = {}
-        """The address for one process, where it is not the site's."""
-        self.ami_ports: dict[str, int] = {}
-        """The AMI port for one router, where it is not Asterisk's own."""
+        self.redis_taps: dict[str, Tap] = {}
+        self.ami_taps: dict[str, AmiTap] = {}
         self.environment: dict[str, str] = {}
         """Added to what every router and worker is told."""
         self.redis_url = ""
@@ -110,10 +127,33 @@ class FaultSite:
         self._stack.callback(self._stop_processes)
         self._start_redis()
         self.start_crm()
+        self._start_taps()
+        if self.plan.has_records:
+            self._publish()
 
     def _start_redis(self) -> None:
         self._redis = self._stack.enter_context(running_server(self.folder / "redis", port=free_ports(1)[0]))
         self.redis_url = self._redis.url
+
+    def _start_taps(self) -> None:
+        if self.plan.taps_redis:
+            port = int(self.redis_url.rpartition(":")[2])
+            for name in (*ROUTERS, *(f"worker-{number}" for number in range(self.plan.workers))):
+                self.redis_taps[name] = self._stack.enter_context(Tap(port))
+        if self.plan.taps_ami:
+            for name in ROUTERS:
+                self.ami_taps[name] = self._stack.enter_context(AmiTap(self.pbx.ami_port))
+
+    def _publish(self) -> None:
+        records = f'[tenants]\nsource = "records"\n[records]\nurl = "sqlite:///{self.folder}/records.db"\n'
+        (port,) = free_ports(1)
+        with (self.config / "local.toml").open("a") as settings:
+            settings.write(f"{records}[admin]\nport = {port}\n")
+        command = [sys.executable, "-m", "router", "apply", "--yes"]
+        environment = {**os.environ, **self._environment("apply")}
+        subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
+        self._begin("admin", [sys.executable, "-m", "router", "admin"], self._environment("admin"))
+        wait_until(lambda: _listens(port), START_SECONDS, "the admin process listens")
 
     @property
     def redis(self) -> Server:
@@ -145,7 +185,7 @@ class FaultSite:
     def _begin_router(self, name: str) -> tuple[Process, str]:
         if (running := self._running(name)) is not None:
             return running, "asterisk.connected"
-        port = self.ami_ports.get(name, self.pbx.ami_port)
+        port = self.ami_taps[name].port if name in self.ami_taps else self.pbx.ami_port
         environment = {
             **self._environment(name),
             "CRMROUTE__ROUTER__NAME": name,
@@ -163,7 +203,11 @@ class FaultSite:
             return running, "worker.started"
         environment = self._environment(name) | dict(self.plan.worker_settings)
         environment["CRMROUTE__WORKER__NAME"] = name
-        return self._begin(name, [sys.executable, "-m", "workers"], environment), "worker.started"
+        return self._begin(name, self._command("workers"), environment), "worker.started"
+
+    def _command(self, *words: str) -> list[str]:
+        watched = ["tests.faults.watched"] if self.plan.is_watched else []
+        return [sys.executable, "-m", *watched, *words]
 
     def start_router(self, name: str) -> Process:
         """Started, not yet connected."""
@@ -197,9 +241,13 @@ class FaultSite:
             "CRMROUTE__WORKER__ALLOWED_NETWORKS": "127.0.0.0/8",
             "CRMROUTE__VAULT__KEY_FILE": str(self.folder / "vault.key"),
             "CRMROUTE__VAULT__FOLDER": str(self.folder / "grants"),
-            "CRMROUTE__REDIS__URL": self.redis_urls.get(name, self.redis_url),
+            "CRMROUTE__REDIS__URL": self._redis_url_for(name),
             **self.environment,
         }
+
+    def _redis_url_for(self, name: str) -> str:
+        tap = self.redis_taps.get(name)
+        return f"redis://127.0.0.1:{tap.port}" if tap else self.redis_url
 
     # Doing things to it
 
@@ -329,6 +377,21 @@ class FaultSite:
         paths = [path for name in names for path in sorted(self.folder.glob(f"{name}.*.log"))]
         return "".join(path.read_text(errors="replace") for path in paths)
 
+    def events(self, name: str, event: str) -> list[LogLine]:
+        """What a process has said under this event name, in all its lives."""
+        found = []
+        for text in self.logs(name).splitlines():
+            if f'"{event}"' in text:
+                with contextlib.suppress(ValueError):
+                    fields = json.loads(text)
+                    told = fields.get("timestamp")
+                    at = datetime.fromisoformat(told).timestamp() if told else 0.0
+                    found.append(LogLine(at, fields))
+        return [line for line in found if line.fields.get("event") == event]
+
+    def moments(self, name: str, event: str) -> list[float]:
+        return [line.at for line in self.events(name, event)]
+
     def memory_mb(self, name: str) -> float:
         return resident_mb(self.processes[name].pid)
 
@@ -351,3 +414,8 @@ def write_certificate(path: Path) -> None:
     files = ["-keyout", f"{path}.key", "-out", f"{path}.crt"]
     subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
     path.write_text(Path(f"{path}.key").read_text() + Path(f"{path}.crt").read_text())
+
+
+def _listens(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

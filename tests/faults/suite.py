@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import routers_dying
+from tests.faults import links, redis_dying, routers_dying, workers_dying
 from tests.faults.rows import Row, Scale
 from tests.faults.site import FaultSite, Plan
 
@@ -25,10 +25,22 @@ class Fault:
         return f"{self.number:02d}-{self.run.__name__}"
 
 
+TAPPED = Plan(taps_redis=True, is_watched=True)
+LINKED = Plan(taps_ami=True)
+PUBLISHED = Plan(has_records=True)
+
 FAULTS = (
     Fault(1, routers_dying.no_router),
     Fault(2, routers_dying.only_router_killed),
     Fault(3, routers_dying.one_router_killed),
+    Fault(4, workers_dying.workers_killed_in_turn),
+    Fault(5, redis_dying.stopped),
+    Fault(6, redis_dying.frozen, "tapped", TAPPED),
+    Fault(7, redis_dying.emptied, "published", PUBLISHED),
+    Fault(12, links.reset_behind_redirects, "links", LINKED),
+    Fault(13, links.black_hole, "links", LINKED),
+    Fault(18, links.cut_off, "links", LINKED),
+    Fault(15, links.repeated, "links", LINKED),
 )
 
 
