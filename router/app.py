@@ -102,7 +102,7 @@ class _Router:
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
-        log.info("router.stopped", router=self._name)
+        log.info("router.stopped", router=self._name, answers_late=self._engine.answers_late)
 
     def _on_news(self, news: ServerNews) -> None:
         self._engine.on_news(news)

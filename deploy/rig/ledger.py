@@ -39,6 +39,7 @@ class LedgerLine:
     to: str = ""
     why: str = ""
     where: str = ""
+    tenant: str = ""
     at: float = 0.0
     """Seconds since the epoch, to the millisecond, by Asterisk's clock."""
 
@@ -82,5 +83,6 @@ def parse_ledger_line(text: str) -> LedgerLine | None:
         rest.get("to", ""),
         rest.get("why", ""),
         rest.get("where", ""),
+        rest.get("tenant", ""),
         datetime.fromisoformat(match["at"]).astimezone().timestamp() if match["at"] else 0.0,
     )

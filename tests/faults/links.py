@@ -10,6 +10,10 @@ from tests.faults.site import FaultSite
 from tests.faults.taps import SeenAction
 from tests.faults.tenants import TAKEN, name_of
 
+OURS = {
+    "Login", "CoreSettings", "CoreStatus", "Ping", "CoreShowChannels", "Getvar", "Setvar", "Redirect"
+}  # fmt: skip
+"""What a router ever asks of Asterisk."""
 RESETS_OF_100 = 10
 NOTICED_SECONDS = 3.0
 

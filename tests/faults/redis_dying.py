@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tests.faults.rows import Finding, Row, Scale
 from tests.faults.site import FaultSite
-from tests.faults.tenants import OTHER, TAKEN
+from tests.faults.tenants import TAKEN
 
 ATTEMPTS_PER_SECOND = 10
 
@@ -93,7 +93,7 @@ def emptied(site: FaultSite, scale: Scale) -> Row:
     first = account.parked_between(0, emptied_at)
     finding.figures.append(
         f"of the parked {100 * first.share_taken(TAKEN):.3g} % by their CRM, "
-        f"{100 * first.share_taken(OTHER):.3g} % by their rule's default"
+        f"{100 * first.share_taken():.3g} % by their rule"
     )
     return finding.row(account)
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -25,7 +26,7 @@ from typing import Any, Self
 
 from deploy.rig.accounts import Account, account_of
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
-from deploy.rig.callers import Caller, PlacedCalls, start_calls
+from deploy.rig.callers import CallCounts, Caller, PlacedCalls, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
 from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
@@ -59,6 +60,8 @@ class Plan:
     """Each router reaches Asterisk through a tap of its own."""
     is_watched: bool = False
     """Event loops tell when they stand still."""
+    tls_tenant: int = -1
+    """The tenant whose CRM has a certificate that nobody signed."""
     has_records: bool = False
     """Tenants come from the records, and an admin process keeps Redis' copy whole."""
 
@@ -67,8 +70,19 @@ class Placed:
     """Calls under way, and the count of them that the ledger must show."""
 
     def __init__(self, calls: PlacedCalls, count: int) -> None:
-        self.calls = calls
         self.count = count
+        self._calls = calls
+        self._counts: CallCounts | None = None
+
+    def wait(self) -> CallCounts:
+        """Until they have ended; what SIPp counted."""
+        if self._counts is None:
+            self._counts = self._calls.wait()
+        return self._counts
+
+    def stop(self) -> None:
+        """The callers vanish, without a word to Asterisk."""
+        self._calls.stop()
 
 
 @dataclass(frozen=True)
@@ -99,7 +113,7 @@ class FaultSite:
         self.redis_url = ""
         self._redis: Server | None = None
         self._stack = ExitStack()
-        self._crm_port, self.crm_tls_port = free_ports(2)
+        self._crm_port, self._crm_tls_port = free_ports(2)
         self._lives: dict[str, int] = {}
 
     # Life
@@ -161,11 +175,11 @@ class FaultSite:
             raise SiteFailed("this site has no Redis of its own")
         return self._redis
 
-    def write_tenant(self, tenant: int, address: str = "") -> None:
+    def write_tenant(self, tenant: int) -> None:
         write_tenant(
             self.config / "tenants",
             tenant,
-            address or self.crm_address,
+            self.crm_address if tenant != self.plan.tls_tenant else self.crm_tls_address,
             budget_seconds=self.plan.budget_seconds,
             is_cached=self.plan.is_cached,
         )
@@ -220,7 +234,7 @@ class FaultSite:
         certificate = self.folder / "crm.pem"
         if not certificate.exists():
             write_certificate(certificate)
-        words = ["--port", self._crm_port, "--tls-port", self.crm_tls_port, "--certificate", certificate]
+        words = ["--port", self._crm_port, "--tls-port", self._crm_tls_port, "--certificate", certificate]
         crm = self._begin("crm", [sys.executable, "-m", "tests.faults.crm", *map(str, words)], {})
         crm.wait_for("crm.started")
 
@@ -259,6 +273,10 @@ class FaultSite:
             process.stop(seconds)
         return time.monotonic() - began
 
+    def ending(self, name: str) -> int:
+        """SIGTERM; the exit code."""
+        return self.processes[name].end()
+
     def kill(self, name: str) -> None:
         self.processes[name].kill()
 
@@ -290,6 +308,10 @@ class FaultSite:
     @property
     def crm_address(self) -> str:
         return f"http://127.0.0.1:{self._crm_port}"
+
+    @property
+    def crm_tls_address(self) -> str:
+        return f"https://127.0.0.1:{self._crm_tls_port}"
 
     def behave(
         self,
@@ -323,6 +345,7 @@ class FaultSite:
         rate: float,
         *,
         tenant: int = 0,
+        did: str = "",
         stay_ms: int = 200,
         is_abandoned: bool = False,
         callers: list[Caller] | None = None,
@@ -330,7 +353,7 @@ class FaultSite:
         """Callers whom nobody has heard of, so that each is looked up."""
         calls = start_calls(
             self.pbx.sip_port,
-            did_of(tenant),
+            did or did_of(tenant),
             callers=callers or new_callers(count),
             count=count,
             rate=rate,
@@ -352,7 +375,7 @@ class FaultSite:
     def account(self, mark: int, *placed: Placed, may_hang_up: bool = False) -> Account:
         """Of the calls behind the mark, once all have ended and nothing of them is left in Asterisk."""
         for one in placed:
-            one.calls.wait()
+            one.wait()
         self.wait_quiet()
         count = sum(one.count for one in placed)
         # The logger has a thread of its own; calls that never were parked are no reason to wait for ever.
@@ -392,13 +415,78 @@ class FaultSite:
     def moments(self, name: str, event: str) -> list[float]:
         return [line.at for line in self.events(name, event)]
 
-    def memory_mb(self, name: str) -> float:
-        return resident_mb(self.processes[name].pid)
+    def errors_logged(self) -> int:
+        """How many errors routers and workers have told in all their lives.
+
+        A Redis that was slow for a moment is none: this machine is shared by all parts of the site.
+        """
+        lines = self.logs("router-[ab]", "worker-*").splitlines()
+        told = [line for line in lines if '"level": "error"' in line and "StoreUnavailable" not in line]
+        return len(told) + sum("Traceback" in line for line in lines if line not in told)
+
+    def decisions(self, latest: int) -> list[dict[str, Any]]:
+        """What `crmroute calls` tells of so many calls."""
+        found: list[dict[str, Any]] = self._ask("calls", "--limit", str(latest))
+        return found
+
+    def wait_decided(self, account: Account, seconds: float = 15.0) -> None:
+        """Until every call of the account is in the history: the routers write it behind the calls."""
+        wanted = {one.uniqueid for one in account.parkings}
+
+        def all_told() -> bool:
+            return wanted <= {one["call_id"] for one in self.decisions(2 * len(wanted))}
+
+        wait_until(all_told, seconds, "every call's decision")
+
+    def _ask(self, *words: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "router", *words, "--json"],
+            env={**os.environ, **self._environment("ask")},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode not in (0, 1):
+            raise SiteFailed(f"crmroute {' '.join(words)}: {done.stderr[-2000:]}")
+        return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+
+    def pids(self, *names: str) -> dict[str, int]:
+        return {name: self.processes[name].pid for name in names}
 
 
 def new_callers(count: int) -> list[Caller]:
     """Numbers that no site has seen in this run."""
     return [Caller(f"+3361{next(_numbers):07d}") for _ in range(count)]
+
+
+class MemoryWatch:
+    """Looks at processes' memory while its `with` block lasts: how much each grew at the most."""
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._pids = pids
+        self._began = {name: resident_mb(pid) for name, pid in pids.items()}
+        self._most = dict(self._began)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join(10)
+
+    def grown_mb(self) -> float:
+        return max(most - self._began[name] for name, most in self._most.items())
+
+    def _look(self) -> None:
+        while not self._is_over.wait(0.1):
+            for name, pid in self._pids.items():
+                with contextlib.suppress(OSError):
+                    self._most[name] = max(self._most[name], resident_mb(pid))
 
 
 def resident_mb(pid: int) -> float:

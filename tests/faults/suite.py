@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import links, redis_dying, routers_dying, workers_dying
+from tests.faults import callers, crms, links, redis_dying, routers_dying, workers_dying
 from tests.faults.rows import Row, Scale
 from tests.faults.site import FaultSite, Plan
 
@@ -26,7 +26,10 @@ class Fault:
 
 
 TAPPED = Plan(taps_redis=True, is_watched=True)
-LINKED = Plan(taps_ami=True)
+LINKED = Plan(taps_ami=True, tenants=2)
+PATIENT = Plan(budget_seconds=6.0)
+CRMS = Plan(tenants=len(crms.MISBEHAVIOUR), tls_tenant=crms.MISBEHAVIOUR.index("tls"), is_cached=False)
+HURRIED = Plan(budget_seconds=0.5)
 PUBLISHED = Plan(has_records=True)
 
 FAULTS = (
@@ -40,6 +43,12 @@ FAULTS = (
     Fault(12, links.reset_behind_redirects, "links", LINKED),
     Fault(13, links.black_hole, "links", LINKED),
     Fault(18, links.cut_off, "links", LINKED),
+    Fault(20, callers.hostile_data, "links", LINKED),
+    Fault(21, crms.hostile_values, "links", LINKED),
+    Fault(10, crms.misbehaving, "crms", CRMS),
+    Fault(9, crms.silent, "crms", CRMS),
+    Fault(11, crms.around_the_deadline, "hurried", HURRIED, is_in_short=False),
+    Fault(16, callers.hanging_up, "patient", PATIENT),
     Fault(15, links.repeated, "links", LINKED),
 )
 

@@ -1,13 +1,15 @@
 """The tenants of the fault suite: one number, one rule, one CRM each, and the dialplan that leads to them.
 
-A call to `did_of(7)` belongs to the tenant `t007`. What its CRM says decides the place: GOLD is `TAKEN`, and
-anything else (an error, an unknown caller, no answer) is `OTHER`, moved by a router as well; what no router
-moved is at `DEFAULTED`. Landing costs Asterisk next to nothing: the call is answered and waits.
+A call to `did_of(7)` belongs to the tenant `t007`. What its CRM says decides the place: GOLD is `TAKEN`, an
+error `ERROR`, no answer in time `LATE`, and anything else `OTHER`, all moved by a router; what none moved is at
+`DEFAULTED`. Landing costs Asterisk next to nothing: the call is answered and waits.
 """
 
 from pathlib import Path
 
-TAKEN, OTHER, DEFAULTED = "fault-land/gold/1", "fault-land/other/1", "fault-default/s/1"
+TAKEN, OTHER = "fault-land/gold/1", "fault-land/other/1"
+ERROR, LATE = "fault-land/error/1", "fault-land/late/1"
+DEFAULTED = "fault-default/s/1"
 
 TRUNK_ADDRESS = "127.0.0.2"
 """SIPp's address, which the trunk's endpoint is known by."""
@@ -34,6 +36,12 @@ exten => gold,1,NoOp()
  same => n,NoOp()
  same => n,Goto(fault-stay,s,1)
 exten => other,1,NoOp()
+ same => n,NoOp()
+ same => n,Goto(fault-stay,s,1)
+exten => error,1,NoOp()
+ same => n,NoOp()
+ same => n,Goto(fault-stay,s,1)
+exten => late,1,NoOp()
  same => n,NoOp()
  same => n,Goto(fault-stay,s,1)
 exten => i,1,Goto(route-default,s,1)
@@ -96,6 +104,10 @@ source = {{ integration = "crm" }}
 default = {{ destination = "queue", option = "other" }}
 {budget}
 lines = [{{ operator = "=", value = "GOLD", destination = "queue", option = "gold" }}]
+
+[rules.outcomes]
+crm_error = {{ destination = "queue", option = "error" }}
+timeout = {{ destination = "queue", option = "late" }}
 """
 
 
