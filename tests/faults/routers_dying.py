@@ -1,4 +1,4 @@
-"""Faults 1 to 3, 18 and 24: routers that are absent, killed, cut off or restarted."""
+"""Faults 1 to 3 and 24: routers that are absent, killed or restarted."""
 
 import random
 import time
@@ -60,4 +60,27 @@ def one_router_killed(site: FaultSite, scale: Scale) -> Row:
 
     finding.taken("", account, TAKEN, 0)
     finding.taken("from 3 s after the kill", account.parked_between(killed_at + 3), TAKEN, 99)
+    return finding.row(account)
+
+
+def rolling_restart(site: FaultSite, scale: Scale) -> Row:
+    """24: every process of ours is stopped and started again, one after the other, under load."""
+    finding = Finding(24, "rolling restart (SIGTERM) of everything")
+    rate = scale.of(50, 12)
+    site.ready()
+    site.behave(low_ms=20, high_ms=80)
+    mark = site.mark()
+    names = [*site.routers, *scale.of(site.workers, site.workers[:2])]
+    placed = site.call(rate * scale.of(60, 14), rate)
+
+    slowest = 0.0
+    for name in names:
+        time.sleep(scale.of(2.0, 0.5))
+        slowest = max(slowest, site.stop(name))
+        site.ready()
+    account = site.account(mark, placed)
+
+    finding.most("gone after", slowest, site.plan.hold)
+    finding.taken("", account, "", 99.5)
+    finding.figures.append(f"by their CRM {100 * account.share_taken(TAKEN):.4g} %")
     return finding.row(account)

@@ -48,6 +48,8 @@ class Plan:
     routers: int = 2
     workers: int = 4
     tenants: int = 1
+    dialplan: str = ""
+    """Added to the tenants' own."""
     settings: str = ""
     """Added to local.toml."""
     worker_settings: tuple[tuple[str, str], ...] = ()
@@ -101,7 +103,7 @@ class FaultSite:
             "pbx-a",
             hold=self.plan.hold,
             grace=self.plan.grace,
-            dialplan=DIALPLAN,
+            dialplan=DIALPLAN + self.plan.dialplan,
             pjsip=TRUNK,
             verbose=self.plan.verbose,
         )
@@ -303,6 +305,28 @@ class FaultSite:
         for process in self.processes.values():
             process.stop(10)
 
+    # Asterisk
+
+    def restart_asterisk(self) -> None:
+        """As after a crash: no call is ended in order, and channel names begin anew."""
+        self.pbx.kill()
+        self.pbx.start()
+
+    def wait_connected(self) -> None:
+        """Until each router has a connection that it did not lose since."""
+
+        def are_connected() -> bool:
+            return all(
+                _last(self, name, "asterisk.connected") > _last(self, name, "asterisk.disconnected")
+                for name in self.routers
+            )
+
+        wait_until(are_connected, START_SECONDS, "every router is connected")
+
+    def channel_names(self) -> set[str]:
+        lines = self.pbx.command("core show channels concise").splitlines()
+        return {line.partition("!")[0] for line in lines if "!" in line}
+
     # The CRM
 
     @property
@@ -454,6 +478,10 @@ class FaultSite:
 
     def pids(self, *names: str) -> dict[str, int]:
         return {name: self.processes[name].pid for name in names}
+
+
+def _last(site: FaultSite, name: str, event: str) -> float:
+    return max(site.moments(name, event), default=0.0)
 
 
 def new_callers(count: int) -> list[Caller]:

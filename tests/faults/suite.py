@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import callers, crms, links, redis_dying, routers_dying, workers_dying
+from tests.faults import asterisks, callers, crms, links, redis_dying, routers_dying, workers_dying
 from tests.faults.rows import Row, Scale
 from tests.faults.site import FaultSite, Plan
 
@@ -29,6 +29,12 @@ TAPPED = Plan(taps_redis=True, is_watched=True)
 LINKED = Plan(taps_ami=True, tenants=2)
 PATIENT = Plan(budget_seconds=6.0)
 CRMS = Plan(tenants=len(crms.MISBEHAVIOUR), tls_tenant=crms.MISBEHAVIOUR.index("tls"), is_cached=False)
+RACING = Plan(
+    hold=1,
+    taps_ami=True,
+    settings="[router]\nhold_margin_seconds = 0.001\n",
+    dialplan=asterisks.NOISE,
+)
 HURRIED = Plan(budget_seconds=0.5)
 PUBLISHED = Plan(has_records=True)
 
@@ -38,6 +44,7 @@ FAULTS = (
     Fault(3, routers_dying.one_router_killed),
     Fault(4, workers_dying.workers_killed_in_turn),
     Fault(5, redis_dying.stopped),
+    Fault(24, routers_dying.rolling_restart),
     Fault(6, redis_dying.frozen, "tapped", TAPPED),
     Fault(7, redis_dying.emptied, "published", PUBLISHED),
     Fault(12, links.reset_behind_redirects, "links", LINKED),
@@ -48,6 +55,9 @@ FAULTS = (
     Fault(10, crms.misbehaving, "crms", CRMS),
     Fault(9, crms.silent, "crms", CRMS),
     Fault(11, crms.around_the_deadline, "hurried", HURRIED, is_in_short=False),
+    Fault(17, asterisks.restarted, "links", LINKED),
+    Fault(14, asterisks.race, "racing", RACING),
+    Fault(19, asterisks.router_stopped, "racing", RACING),
     Fault(16, callers.hanging_up, "patient", PATIENT),
     Fault(15, links.repeated, "links", LINKED),
 )

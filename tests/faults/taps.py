@@ -174,6 +174,8 @@ class AmiTap(Tap):
         """What Asterisk got, in order."""
         self.came_late: list[SeenAction] = []
         """Of those, what was sent while the tap was black, and reached Asterisk when it was mended."""
+        self.events = 0
+        """User events that passed to routers."""
         self.resets_behind: Callable[[SeenAction], bool] = lambda _: False
         """True: once Asterisk has the action its client is reset, and never sees the answer."""
 
@@ -204,6 +206,7 @@ class AmiTap(Tap):
     ) -> None:
         with suppress(OSError):
             while (data := await reader.read(CHUNK)) and not flow.is_mute:
+                self.events += data.count(b"\nUserEvent: ")
                 await self._pass(data, reader, writer)
             if flow.is_mute:
                 await asyncio.Event().wait()

@@ -1,8 +1,8 @@
 """The tenants of the fault suite: one number, one rule, one CRM each, and the dialplan that leads to them.
 
-A call to `did_of(7)` belongs to the tenant `t007`. What its CRM says decides the place: GOLD is `TAKEN`, an
-error `ERROR`, no answer in time `LATE`, and anything else `OTHER`, all moved by a router; what none moved is at
-`DEFAULTED`. Landing costs Asterisk next to nothing: the call is answered and waits.
+A call to `did_of(7)` belongs to the tenant `t007`. What its CRM says decides the place, and a router moves
+it there: GOLD to `TAKEN`, an error to `ERROR`, no answer in time to `LATE`, anything else to `OTHER`. What no
+router moved is at `DEFAULTED`. Landing costs Asterisk next to nothing: the call is answered and waits.
 """
 
 from pathlib import Path
