@@ -77,14 +77,14 @@ def router_stopped(site: FaultSite, scale: Scale) -> Row:
     site.ready()
     site.pbx.command("dialplan reload")
     for _ in range(loops):
-        site.pbx.originate("s", context="fault-noise", app="Wait", data="600")
+        site.asterisk.originate("s", context="fault-noise", app="Wait", data="600")
     time.sleep(1)
     heard_per_second = _events_in_a_second(site)
     mark = site.mark()
     placed = site.call(rate * scale.of(20, 9), rate)
     time.sleep(scale.of(4, 1))
 
-    with MemoryWatch({"asterisk": site.pbx.pid}) as memory:
+    with MemoryWatch({"asterisk": site.asterisk.pid}) as memory:
         site.signal("router-a", signal.SIGSTOP)
         time.sleep(5)
         site.signal("router-a", signal.SIGCONT)

@@ -85,7 +85,7 @@ def hostile_data(site: FaultSite, scale: Scale) -> Row:
     mark = site.mark()
     downs = len(_downs(site))
     sent = _action_names(site)
-    (site.pbx.chroot / "tmp" / CANARY).unlink(missing_ok=True)
+    (site.asterisk.chroot / "tmp" / CANARY).unlink(missing_ok=True)
 
     combined = [Caller(number, name) for name in NAMES for number in NUMBERS]
     callers = scale.of([*combined[:-1], Caller("+33611111110", is_anonymous=True)], combined[::7])
@@ -95,7 +95,7 @@ def hostile_data(site: FaultSite, scale: Scale) -> Row:
 
     finding.most("calls that failed", sum(one.failed for one in counts), 0, "")
     finding.most("AMI links dropped", len(_downs(site)) - downs, 0, "")
-    finding.expect(not (site.pbx.chroot / "tmp" / CANARY).exists(), "a caller ran a command")
+    finding.expect(not (site.asterisk.chroot / "tmp" / CANARY).exists(), "a caller ran a command")
     strange = _action_names(site) - sent - OURS
     finding.expect(not strange, f"actions that nobody meant: {sorted(strange)}")
     site.wait_decided(account)

@@ -28,9 +28,11 @@ from deploy.rig.accounts import Account, account_of
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
 from deploy.rig.callers import CallCounts, Caller, PlacedCalls, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
+from tests.faults.scripted import ScriptedAsterisk, ScriptedCalls
 from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
 from tests.store.servers import Server, free_ports, running_server
+from tests.store.test_topologies import running_sentinel
 
 START_SECONDS = 60.0
 QUIET_SECONDS = 30.0
@@ -55,7 +57,10 @@ class Plan:
     worker_settings: tuple[tuple[str, str], ...] = ()
     budget_seconds: float = 0.0
     is_cached: bool = True
-    verbose: int = 2
+    is_scripted: bool = False
+    """No Asterisk, but one that plays the dialplan (`tests.faults.scripted`)."""
+    has_sentinel: bool = False
+    """Redis has a replica, and a Sentinel that decides alone."""
     taps_redis: bool = False
     """Each process reaches Redis through a tap of its own."""
     taps_ami: bool = False
@@ -71,7 +76,7 @@ class Plan:
 class Placed:
     """Calls under way, and the count of them that the ledger must show."""
 
-    def __init__(self, calls: PlacedCalls, count: int) -> None:
+    def __init__(self, calls: PlacedCalls | ScriptedCalls, count: int) -> None:
         self.count = count
         self._calls = calls
         self._counts: CallCounts | None = None
@@ -99,20 +104,14 @@ class FaultSite:
         self.plan = plan or Plan()
         self.folder = folder
         self.config = folder / "config"
-        self.pbx = RunningAsterisk(
-            "pbx-a",
-            hold=self.plan.hold,
-            grace=self.plan.grace,
-            dialplan=DIALPLAN + self.plan.dialplan,
-            pjsip=TRUNK,
-            verbose=self.plan.verbose,
-        )
+        self.pbx = _asterisk(self.plan)
         self.processes: dict[str, Process] = {}
         self.redis_taps: dict[str, Tap] = {}
         self.ami_taps: dict[str, AmiTap] = {}
         self.environment: dict[str, str] = {}
         """Added to what every router and worker is told."""
         self.redis_url = ""
+        self.replica: Server | None = None
         self._redis: Server | None = None
         self._stack = ExitStack()
         self._crm_port, self._crm_tls_port = free_ports(2)
@@ -148,7 +147,12 @@ class FaultSite:
             self._publish()
 
     def _start_redis(self) -> None:
-        self._redis = self._stack.enter_context(running_server(self.folder / "redis", port=free_ports(1)[0]))
+        folder = self.folder / "redis"
+        if self.plan.has_sentinel:
+            sentinel = running_sentinel(folder)
+            self.redis_url, self._redis, self.replica = self._stack.enter_context(sentinel)
+            return
+        self._redis = self._stack.enter_context(running_server(folder, port=free_ports(1)[0]))
         self.redis_url = self._redis.url
 
     def _start_taps(self) -> None:
@@ -307,10 +311,17 @@ class FaultSite:
 
     # Asterisk
 
+    @property
+    def asterisk(self) -> RunningAsterisk:
+        """The real one. Raises SiteFailed where the site has none."""
+        if not isinstance(self.pbx, RunningAsterisk):
+            raise SiteFailed("this site has no real Asterisk")
+        return self.pbx
+
     def restart_asterisk(self) -> None:
         """As after a crash: no call is ended in order, and channel names begin anew."""
-        self.pbx.kill()
-        self.pbx.start()
+        self.asterisk.kill()
+        self.asterisk.start()
 
     def wait_connected(self) -> None:
         """Until each router has a connection that it did not lose since."""
@@ -375,6 +386,9 @@ class FaultSite:
         callers: list[Caller] | None = None,
     ) -> Placed:
         """Callers whom nobody has heard of, so that each is looked up."""
+        if isinstance(self.pbx, ScriptedAsterisk):
+            numbers = callers or new_callers(count)
+            return Placed(self.pbx.place(numbers, did or did_of(tenant), tenant, rate, stay_ms), count)
         calls = start_calls(
             self.pbx.sip_port,
             did or did_of(tenant),
@@ -478,6 +492,13 @@ class FaultSite:
 
     def pids(self, *names: str) -> dict[str, int]:
         return {name: self.processes[name].pid for name in names}
+
+
+def _asterisk(plan: Plan) -> RunningAsterisk | ScriptedAsterisk:
+    if plan.is_scripted:
+        return ScriptedAsterisk(plan.hold, plan.grace)
+    dialplan = DIALPLAN + plan.dialplan
+    return RunningAsterisk("pbx-a", hold=plan.hold, grace=plan.grace, dialplan=dialplan, pjsip=TRUNK)
 
 
 def _last(site: FaultSite, name: str, event: str) -> float:

@@ -26,6 +26,7 @@ class Fault:
 
 
 TAPPED = Plan(taps_redis=True, is_watched=True)
+SENTINEL = Plan(has_sentinel=True)
 LINKED = Plan(taps_ami=True, tenants=2)
 PATIENT = Plan(budget_seconds=6.0)
 CRMS = Plan(tenants=len(crms.MISBEHAVIOUR), tls_tenant=crms.MISBEHAVIOUR.index("tls"), is_cached=False)
@@ -47,6 +48,7 @@ FAULTS = (
     Fault(24, routers_dying.rolling_restart),
     Fault(6, redis_dying.frozen, "tapped", TAPPED),
     Fault(7, redis_dying.emptied, "published", PUBLISHED),
+    Fault(8, redis_dying.failed_over, "sentinel", SENTINEL),
     Fault(12, links.reset_behind_redirects, "links", LINKED),
     Fault(13, links.black_hole, "links", LINKED),
     Fault(18, links.cut_off, "links", LINKED),
