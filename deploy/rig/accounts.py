@@ -4,7 +4,7 @@ Every parking has exactly one end: taken to a place, defaulted, sent to be asked
 caller who hung up. A call without an end is lost; one with two was moved twice, or after it had left.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from deploy.rig.ledger import LedgerLine
@@ -59,19 +59,31 @@ class Account:
     @property
     def lost(self) -> int:
         """Calls that reached no destination."""
-        without = sum(not one.ends for one in self.parkings)
-        return self.missing + without + (0 if self.may_hang_up else len(self.having("gone")))
+        return self.missing + len(self.without_destination)
+
+    @property
+    def without_destination(self) -> tuple[ParkedCall, ...]:
+        """The lost ones that were parked."""
+        fates = ("",) if self.may_hang_up else ("", "gone")
+        return tuple(one for one in self.parkings if one.fate in fates)
 
     @property
     def double(self) -> int:
         """Calls that were moved twice, or after they had left."""
-        return sum(len(one.ends) > 1 for one in self.parkings)
+        return len(self.moved_twice)
+
+    @property
+    def moved_twice(self) -> tuple[ParkedCall, ...]:
+        return tuple(one for one in self.parkings if len(one.ends) > 1)
 
     def parked_between(self, begin: float, end: float = float("inf")) -> "Account":
         """Of the calls parked from one moment on and before another; seconds since the epoch."""
         return Account(
             tuple(one for one in self.parkings if begin <= one.parked_at < end), 0, self.may_hang_up
         )
+
+    def only(self, is_meant: Callable[[ParkedCall], bool]) -> "Account":
+        return Account(tuple(one for one in self.parkings if is_meant(one)), 0, self.may_hang_up)
 
     def share_taken(self, place: str = "") -> float:
         """How many of 1 were taken, to that place where it is told; 1 where nobody called."""

@@ -20,7 +20,7 @@ def hanging_up(site: FaultSite, scale: Scale) -> Row:
     # No answer within HOLD: whoever leaves was parked.
     site.behave("silent")
     mark, errors = site.mark(), site.errors_logged()
-    longest_ms = (site.plan.hold - 0.6) * 1000
+    longest_ms = (site.plan.hold - 1.5) * 1000
 
     placed: list[Placed] = []
     for batch in range(batches):

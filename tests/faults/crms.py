@@ -139,13 +139,13 @@ def silent(site: FaultSite, scale: Scale) -> Row:
     site.behave(tenant=name_of(0))
 
     own = {line.uniqueid for line in site.pbx.ledger()[mark:] if line.tenant == name_of(0)}
-    of_silent = tuple(one for one in account.parkings if one.uniqueid in own)
-    of_others = tuple(one for one in account.parkings if one.uniqueid not in own)
+    of_silent = account.only(lambda one: one.uniqueid in own)
+    of_others = account.only(lambda one: one.uniqueid not in own)
     later = {line.uniqueid for line in site.pbx.ledger()[later_mark:] if line.what == "parked"}
-    after_ten = [one.parked_seconds or 99 for one in of_silent if one.uniqueid in later]
-    finding.most("its calls decided after", Account(of_silent).longest_parked(), BUDGET_SECONDS + 0.2)
+    after_ten = [one.parked_seconds or 99 for one in of_silent.parkings if one.uniqueid in later]
+    finding.most("its calls decided after", of_silent.longest_parked(), BUDGET_SECONDS + 0.2)
     finding.most("after 10 failures", statistics.median(after_ten), 0.5)
-    added = percentile(Account(of_others)) - percentile(usual)
+    added = percentile(of_others) - percentile(usual)
     finding.most("others' p99 rose by", 1000 * added, 100, " ms")
     return finding.row(account)
 

@@ -69,7 +69,8 @@ class Finding:
         self.least(what, 100 * account.share_taken(place), least_percent, " %")
 
     def row(self, account: Account) -> Row:
-        self.expect(account.lost == 0, f"{account.lost} lost")
+        never = f", {account.missing} of them never parked" if account.missing else ""
+        self.expect(account.lost == 0, f"{account.lost} lost{never}")
         self.expect(account.double == 0, f"{account.double} double")
         figure = ", ".join(self.figures)
         return Row(

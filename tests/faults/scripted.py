@@ -20,7 +20,7 @@ import uvloop
 from deploy.rig.callers import CallCounts, Caller
 from deploy.rig.ledger import LedgerLine
 from tests.ami.scripted_server import channel_row, message, parked_event, parked_state, user_event
-from tests.faults.tenants import DEFAULTED, name_of
+from tests.faults.tenants import DEFAULTED, did_of, name_of
 
 Action = dict[str, str]
 
@@ -93,23 +93,26 @@ class ScriptedAsterisk:
         return ""
 
     def place(
-        self, callers: Sequence[Caller], did: str, tenant: int, rate: float, stay_ms: int
+        self, callers: Sequence[Caller], tenants: Sequence[int], rate: float, stay_ms: int
     ) -> ScriptedCalls:
-        return ScriptedCalls(self._do(self._place(callers, did, name_of(tenant), rate, stay_ms / 1000)))
+        """The tenants' numbers are called in turn."""
+        return ScriptedCalls(self._do(self._place(callers, tenants, rate, stay_ms / 1000)))
 
     # Calls
 
-    async def _place(self, callers: Sequence[Caller], did: str, tenant: str, rate: float, stay: float) -> int:
+    async def _place(
+        self, callers: Sequence[Caller], tenants: Sequence[int], rate: float, stay: float
+    ) -> int:
         begin = self._loop.time()
         left = [self._loop.create_future() for _ in callers]
         for number, (caller, gone) in enumerate(zip(callers, left, strict=True)):
             await asyncio.sleep(max(0.0, begin + number / rate - self._loop.time()))
-            self._park(caller.number, did, tenant, stay, gone)
+            self._park(caller.number, tenants[number % len(tenants)], stay, gone)
         await asyncio.gather(*left)
         return len(callers)
 
-    def _park(self, number: str, did: str, tenant: str, stay: float, gone: "asyncio.Future[None]") -> None:
-        serial = next(self._numbers)
+    def _park(self, number: str, tenant_number: int, stay: float, gone: "asyncio.Future[None]") -> None:
+        did, tenant, serial = did_of(tenant_number), name_of(tenant_number), next(self._numbers)
         uniqueid, channel = f"pbx-a-{int(time.time())}.{serial}", f"PJSIP/trunk-{serial:08x}"
         call = _Call(uniqueid, channel, tenant, number, did, time.time() + self._hold)
         self._calls[channel] = call

@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,6 +111,8 @@ class FaultSite:
         self.environment: dict[str, str] = {}
         """Added to what every router and worker is told."""
         self.redis_url = ""
+        self.counted: list[CallCounts] = []
+        """What SIPp counted of the calls of the latest account."""
         self.replica: Server | None = None
         self._redis: Server | None = None
         self._stack = ExitStack()
@@ -214,9 +216,7 @@ class FaultSite:
             "CRMROUTE__ASTERISK__0__USERNAME": name,
             "CRMROUTE__ASTERISK__0__SECRET": self.pbx.ami_secret,
         }
-        return self._begin(
-            name, [sys.executable, "-m", "router", "router"], environment
-        ), "asterisk.connected"
+        return self._begin(name, self._command("router", "router"), environment), "asterisk.connected"
 
     def _begin_worker(self, name: str) -> tuple[Process, str]:
         if (running := self._running(name)) is not None:
@@ -380,6 +380,7 @@ class FaultSite:
         rate: float,
         *,
         tenant: int = 0,
+        tenants: Sequence[int] = (),
         did: str = "",
         stay_ms: int = 200,
         is_abandoned: bool = False,
@@ -388,7 +389,7 @@ class FaultSite:
         """Callers whom nobody has heard of, so that each is looked up."""
         if isinstance(self.pbx, ScriptedAsterisk):
             numbers = callers or new_callers(count)
-            return Placed(self.pbx.place(numbers, did or did_of(tenant), tenant, rate, stay_ms), count)
+            return Placed(self.pbx.place(numbers, tenants or [tenant], rate, stay_ms), count)
         calls = start_calls(
             self.pbx.sip_port,
             did or did_of(tenant),
@@ -412,14 +413,25 @@ class FaultSite:
 
     def account(self, mark: int, *placed: Placed, may_hang_up: bool = False) -> Account:
         """Of the calls behind the mark, once all have ended and nothing of them is left in Asterisk."""
-        for one in placed:
-            one.wait()
+        self.counted = [one.wait() for one in placed]
         self.wait_quiet()
         count = sum(one.count for one in placed)
         # The logger has a thread of its own; calls that never were parked are no reason to wait for ever.
         with contextlib.suppress(SiteFailed):
             wait_until(lambda: self._ended_behind(mark) >= count, 5, "the ledger's last line")
-        return account_of(self.pbx.ledger()[mark:], count, may_hang_up=may_hang_up)
+        account = account_of(self.pbx.ledger()[mark:], count, may_hang_up=may_hang_up)
+        self._keep_evidence(account)
+        return account
+
+    def _keep_evidence(self, account: Account) -> None:
+        """What the ledger and SIPp say of calls that were lost or double, in a file of the site's folder."""
+        wrong = {one.uniqueid for one in (*account.without_destination, *account.moved_twice)}
+        if wrong or account.missing:
+            lines = [str(line) for line in self.pbx.ledger() if line.uniqueid in wrong]
+            heard = [f"{count}" for count in self.counted if count.failed]
+            (self.folder / "evidence.txt").write_text(
+                "\n".join([f"missing {account.missing}", *lines, *heard])
+            )
 
     def _ended_behind(self, mark: int) -> int:
         return len({line.uniqueid for line in self.pbx.ledger()[mark:] if line.what == "gone"})

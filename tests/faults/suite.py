@@ -5,7 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import asterisks, callers, crms, links, redis_dying, routers_dying, workers_dying
+from tests.faults import (
+    asterisks,
+    callers,
+    crms,
+    links,
+    loads,
+    redis_dying,
+    routers_dying,
+    soaks,
+    workers_dying,
+)
 from tests.faults.rows import Row, Scale
 from tests.faults.site import FaultSite, Plan
 
@@ -36,6 +46,8 @@ RACING = Plan(
     settings="[router]\nhold_margin_seconds = 0.001\n",
     dialplan=asterisks.NOISE,
 )
+LOADED = Plan(is_scripted=True, tenants=200)
+SOAKED = Plan(taps_ami=True, is_watched=True)
 HURRIED = Plan(budget_seconds=0.5)
 PUBLISHED = Plan(has_records=True)
 
@@ -60,6 +72,9 @@ FAULTS = (
     Fault(17, asterisks.restarted, "links", LINKED),
     Fault(14, asterisks.race, "racing", RACING),
     Fault(19, asterisks.router_stopped, "racing", RACING),
+    Fault(22, loads.burst, "loaded", LOADED),
+    Fault(23, loads.overload, "loaded", LOADED),
+    Fault(25, soaks.soak, "soaked", SOAKED),
     Fault(16, callers.hanging_up, "patient", PATIENT),
     Fault(15, links.repeated, "links", LINKED),
 )

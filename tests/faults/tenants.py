@@ -54,7 +54,7 @@ exten => s,1,NoOp()
 
 [fault-stay]
 exten => s,1,TryExec(Answer())
- same => n,Wait(60)
+ same => n,Wait(20)
  same => n,Hangup()
 """
 

@@ -3,13 +3,16 @@
     python -m tests.faults.watched router router
 
 A beat is due each 20 ms. One that comes over 100 ms late is told on stderr as `loop.stalled`, less the time
-for which the kernel let other processes run instead: on a shared machine that is nobody's fault.
+for which the kernel let other processes run instead: on a shared machine that is nobody's fault. SIGUSR1 puts
+the process's time of day, `time.time`, forward by an hour.
 """
 
 import asyncio
 import json
 import runpy
+import signal
 import sys
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ import uvloop
 
 BEAT_SECONDS = 0.02
 STALL_SECONDS = 0.1
+JUMP_SECONDS = 3600.0
 
 
 async def beat() -> None:
@@ -45,12 +49,18 @@ async def beside_a_heart(main: Coroutine[Any, Any, Any]) -> Any:
         heart.cancel()
 
 
+def jump() -> None:
+    former = time.time
+    time.time = lambda: former() + JUMP_SECONDS
+
+
 def main() -> None:
     run = uvloop.run
 
     def watched(work: Coroutine[Any, Any, Any], **more: Any) -> Any:
         return run(beside_a_heart(work), **more)
 
+    signal.signal(signal.SIGUSR1, lambda *_: jump())
     uvloop.run = watched  # type: ignore[assignment]  # the same for whoever gives a coroutine, as ours do
     module = sys.argv[1]
     sys.argv = sys.argv[1:]
