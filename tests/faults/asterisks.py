@@ -4,8 +4,9 @@ import signal
 import time
 
 from tests.faults.links import most_of_one, redirects
+from tests.faults.memory import MemoryWatch
 from tests.faults.rows import Finding, Row, Scale
-from tests.faults.site import FaultSite, MemoryWatch
+from tests.faults.site import FaultSite
 from tests.faults.tenants import OTHER, TAKEN
 
 LOOPS = 44
@@ -26,7 +27,7 @@ def race(site: FaultSite, scale: Scale) -> Row:
     site.ready()
     hold_ms = site.plan.hold * 1000
     # A router hears of the call and asks some milliseconds after it was parked.
-    site.behave(low_ms=hold_ms - 8, high_ms=hold_ms + 2)
+    site.crm.behave(low_ms=hold_ms - 8, high_ms=hold_ms + 2)
     mark, before = site.mark(), len(redirects(site))
 
     account = site.account(mark, site.call(count, rate))
@@ -48,7 +49,7 @@ def restarted(site: FaultSite, scale: Scale) -> Row:
     site.restart_asterisk()
     site.wait_connected()
     # The old calls' CRM says GOLD, and says it when the new ones are parked already; theirs says SILVER.
-    site.behave(low_ms=1400, high_ms=1450)
+    site.crm.behave(low_ms=1400, high_ms=1450)
     mark = site.mark()
     old = site.call(count, 100)
     site.wait_parked(count, mark)
@@ -56,7 +57,7 @@ def restarted(site: FaultSite, scale: Scale) -> Row:
 
     old.stop()
     site.restart_asterisk()
-    site.behave("text", low_ms=1400, high_ms=1450, text="SILVER")
+    site.crm.behave("text", low_ms=1400, high_ms=1450, text="SILVER")
     new_mark = site.mark()
     new = site.call(count, 100)
     site.wait_parked(count, new_mark)

@@ -4,8 +4,9 @@ import time
 
 from deploy.rig.callers import Caller
 from tests.faults.links import OURS
+from tests.faults.placing import Placed
 from tests.faults.rows import Finding, Row, Scale
-from tests.faults.site import FaultSite, Placed
+from tests.faults.site import FaultSite
 from tests.faults.tenants import did_of, name_of
 
 EMPTY_SECONDS = 1.0
@@ -18,7 +19,7 @@ def hanging_up(site: FaultSite, scale: Scale) -> Row:
     count, rate, batches = scale.of(2000, 60), scale.of(30, 15), scale.of(20, 6)
     site.ready()
     # No answer within HOLD: whoever leaves was parked.
-    site.behave("silent")
+    site.crm.behave("silent")
     mark, errors = site.mark(), site.errors_logged()
     longest_ms = (site.plan.hold - 1.5) * 1000
 

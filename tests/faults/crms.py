@@ -4,8 +4,10 @@ import statistics
 
 from deploy.rig.accounts import Account
 from tests.faults.links import OURS
+from tests.faults.memory import MemoryWatch
+from tests.faults.placing import Placed, new_callers
 from tests.faults.rows import Finding, Row, Scale
-from tests.faults.site import FaultSite, MemoryWatch, Placed, new_callers
+from tests.faults.site import FaultSite
 from tests.faults.tenants import ERROR, LATE, OTHER, TAKEN, name_of
 
 BUDGET_SECONDS = 2.5
@@ -28,7 +30,7 @@ def misbehaving(site: FaultSite, scale: Scale) -> Row:
     site.ready()
     for number, what in enumerate(MISBEHAVIOUR):
         if what != "tls":
-            site.behave(what, tenant=name_of(number))
+            site.crm.behave(what, tenant=name_of(number))
     count, rate = scale.of(20, 4), scale.of(4, 2)
     mark, pids = site.mark(), site.pids(*site.workers)
 
@@ -42,7 +44,7 @@ def misbehaving(site: FaultSite, scale: Scale) -> Row:
     finding.most("a worker's memory grew by", memory.grown_mb(), 50, " MB")
     finding.expect(pids == site.pids(*site.workers) and site.all_alive, "a worker died")
     for number in range(len(MISBEHAVIOUR)):
-        site.behave(tenant=name_of(number))
+        site.crm.behave(tenant=name_of(number))
     return finding.row(account)
 
 
@@ -52,7 +54,7 @@ def around_the_deadline(site: FaultSite, scale: Scale) -> Row:
     count, rate = scale.of(2000, 100), scale.of(30, 15)
     site.ready()
     budget_ms = site.plan.budget_seconds * 1000
-    site.behave(low_ms=10, high_ms=2 * budget_ms)
+    site.crm.behave(low_ms=10, high_ms=2 * budget_ms)
     mark = site.mark()
     callers = new_callers(count)
     account = site.account(mark, site.call(count, rate, callers=callers))
@@ -62,7 +64,7 @@ def around_the_deadline(site: FaultSite, scale: Scale) -> Row:
     decided = [one for one in site.decisions(2 * count) if one["call_id"] in own]
     late = {one["caller"]["received"] for one in decided if one["outcome"] == "timeout"}
     # Whoever is asked for again, and is not kept, meets an error.
-    site.behave("failed")
+    site.crm.behave("failed")
     second_mark = site.mark()
     again = [caller for caller in callers if caller.number in late]
     second = site.account(second_mark, site.call(len(again), rate, callers=again)) if again else Account(())
@@ -98,7 +100,7 @@ def hostile_values(site: FaultSite, scale: Scale) -> Row:
     mark = site.mark()
     placed = []
     for value in HOSTILE_VALUES:
-        site.behave("text", text=value)
+        site.crm.behave("text", text=value)
         one = site.call(scale.of(10, 2), 10)
         one.wait()
         placed.append(one)
@@ -124,11 +126,11 @@ def silent(site: FaultSite, scale: Scale) -> Row:
     seconds, rate = scale.of(30, 8), scale.of(20, 10)
     quiet = range(1, site.plan.tenants)
     site.ready()
-    site.behave(low_ms=20, high_ms=20)
+    site.crm.behave(low_ms=20, high_ms=20)
 
     first_mark = site.mark()
     usual = site.account(first_mark, *_quiet_calls(site, quiet, seconds, rate))
-    site.behave("silent", tenant=name_of(0))
+    site.crm.behave("silent", tenant=name_of(0))
     mark = site.mark()
     failing = site.call(10, 10)
     failing.wait()
@@ -136,7 +138,7 @@ def silent(site: FaultSite, scale: Scale) -> Row:
     others = _quiet_calls(site, quiet, seconds, rate)
     noisy = site.call(seconds * 5, 5)
     account = site.account(mark, failing, noisy, *others)
-    site.behave(tenant=name_of(0))
+    site.crm.behave(tenant=name_of(0))
 
     own = {line.uniqueid for line in site.pbx.ledger()[mark:] if line.tenant == name_of(0)}
     of_silent = account.only(lambda one: one.uniqueid in own)

@@ -62,7 +62,7 @@ def black_hole(site: FaultSite, scale: Scale) -> Row:
     black, rate = scale.of(30.0, 4.0), scale.of(20, 10)
     site.ready()
     # Decisions fall into the black time, so that there is something to come late.
-    site.behave(low_ms=100, high_ms=600)
+    site.crm.behave(low_ms=100, high_ms=600)
     mark = site.mark()
     placed = site.call(round((black + scale.of(15, 11)) * rate), rate)
 
@@ -94,7 +94,7 @@ def repeated(site: FaultSite, scale: Scale) -> Row:
     """15: each job and each answer comes five times, the answers to both routers."""
     finding = Finding(15, "every job and answer five times")
     site.ready()
-    site.behave(low_ms=20, high_ms=200)
+    site.crm.behave(low_ms=20, high_ms=200)
     mark, before = site.mark(), len(redirects(site))
 
     with Repeater(site.redis_url, name_of(), site.routers) as repeater:
@@ -113,7 +113,7 @@ def cut_off(site: FaultSite, scale: Scale) -> Row:
     count = scale.of(50, 20)
     site.ready(routers=1)
     tap = site.ami_taps["router-a"]
-    before = site.seen()
+    before = site.crm.seen()
     mark = site.mark()
 
     tap.cut()
@@ -127,7 +127,7 @@ def cut_off(site: FaultSite, scale: Scale) -> Row:
 
     found = sum(line.fields.get("calls", 0) for line in site.events("router-a", "calls.resynced")) - resynced
     finding.least("found by the resync", found, count)
-    finding.least("looked up", sum(caller not in before for caller in site.seen()), count)
+    finding.least("looked up", sum(caller not in before for caller in site.crm.seen()), count)
     finding.taken("", account, TAKEN, 95)
     finding.most("parked", account.longest_parked(), site.plan.hold)
     return finding.row(account)

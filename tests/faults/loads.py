@@ -19,7 +19,7 @@ def burst(site: FaultSite, scale: Scale) -> Row:
     count, seconds, rate = scale.of(5000, 300), scale.of(30, 6), scale.of(20, 10)
     quiet = range(1, site.plan.tenants)
     site.ready()
-    site.behave(low_ms=50, high_ms=50)
+    site.crm.behave(low_ms=50, high_ms=50)
     first_mark = site.mark()
     usual = site.account(first_mark, site.call(seconds * rate, rate, tenants=quiet))
 
@@ -47,7 +47,7 @@ def overload(site: FaultSite, scale: Scale) -> Row:
     rate, seconds = scale.of(RATED_PER_SECOND, 30), scale.of(60, 8)
     before = scale.of(20, 6)
     site.ready()
-    site.behave(low_ms=50, high_ms=50)
+    site.crm.behave(low_ms=50, high_ms=50)
     first_mark = site.mark()
     usual = site.account(first_mark, site.call(rate * before, rate))
 

@@ -77,7 +77,7 @@ def emptied(site: FaultSite, scale: Scale) -> Row:
     finding = Finding(7, "FLUSHALL with 100 calls parked")
     count = scale.of(100, 30)
     site.ready()
-    site.behave(low_ms=1000, high_ms=1300)
+    site.crm.behave(low_ms=1000, high_ms=1300)
     mark = site.mark()
     parked = site.call(count, 100)
     site.wait_parked(count, mark)
@@ -85,7 +85,7 @@ def emptied(site: FaultSite, scale: Scale) -> Row:
     site.redis.say(b"FLUSHALL\r\n")
     emptied_at = time.time()
     back_after = _seconds_until_whole(site)
-    site.behave()
+    site.crm.behave()
     time.sleep(max(0.0, emptied_at + 1 - time.time()))
     later = site.call(scale.of(100, 30), 50)
     account = site.account(mark, parked, later)
@@ -117,7 +117,7 @@ def failed_over(site: FaultSite, scale: Scale) -> Row:
     finding = Finding(8, "failover to a replica that is 2 s behind")
     rate = scale.of(20, 10)
     site.ready()
-    site.behave(low_ms=20, high_ms=500)
+    site.crm.behave(low_ms=20, high_ms=500)
     replica = site.replica
     assert replica is not None
     mark = site.mark()

@@ -68,7 +68,7 @@ def rolling_restart(site: FaultSite, scale: Scale) -> Row:
     finding = Finding(24, "rolling restart (SIGTERM) of everything")
     rate = scale.of(50, 12)
     site.ready()
-    site.behave(low_ms=20, high_ms=80)
+    site.crm.behave(low_ms=20, high_ms=80)
     mark = site.mark()
     names = [*site.routers, *scale.of(site.workers, site.workers[:2])]
     placed = site.call(rate * scale.of(60, 14), rate)

@@ -161,7 +161,8 @@ class ScriptedAsterisk:
 
     def _tell(self, raw: bytes) -> None:
         for writer in self._sessions:
-            writer.write(raw)
+            if not writer.transport.is_closing():
+                writer.write(raw)
 
     # AMI
 

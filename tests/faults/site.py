@@ -5,30 +5,26 @@ after another: `ready` brings back what a fault has killed.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from deploy.rig.accounts import Account, account_of
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
-from deploy.rig.callers import CallCounts, Caller, PlacedCalls, start_calls
+from deploy.rig.callers import CallCounts, Caller, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
-from tests.faults.scripted import ScriptedAsterisk, ScriptedCalls
+from tests.faults.crews import Crew
+from tests.faults.crm_control import CrmControl
+from tests.faults.placing import Placed, new_callers
+from tests.faults.plans import ROUTERS, Plan
+from tests.faults.scripted import ScriptedAsterisk
 from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
 from tests.store.servers import Server, free_ports, running_server
@@ -37,87 +33,25 @@ from tests.store.test_topologies import running_sentinel
 START_SECONDS = 60.0
 QUIET_SECONDS = 30.0
 """How long after the last hang-up a channel or a bridge may be left."""
-ROUTERS = ("router-a", "router-b")
-_numbers = itertools.count()
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the site is made of."""
+class FaultSite(Crew):
+    """Built by `with`; the folder is made anew."""
 
-    hold: int = 6
-    grace: int = 2
-    routers: int = 2
-    workers: int = 4
-    tenants: int = 1
-    dialplan: str = ""
-    """Added to the tenants' own."""
-    settings: str = ""
-    """Added to local.toml."""
-    worker_settings: tuple[tuple[str, str], ...] = ()
-    budget_seconds: float = 0.0
-    is_cached: bool = True
-    is_scripted: bool = False
-    """No Asterisk, but one that plays the dialplan (`tests.faults.scripted`)."""
-    has_sentinel: bool = False
-    """Redis has a replica, and a Sentinel that decides alone."""
-    taps_redis: bool = False
-    """Each process reaches Redis through a tap of its own."""
-    taps_ami: bool = False
-    """Each router reaches Asterisk through a tap of its own."""
-    is_watched: bool = False
-    """Event loops tell when they stand still."""
-    tls_tenant: int = -1
-    """The tenant whose CRM has a certificate that nobody signed."""
-    has_records: bool = False
-    """Tenants come from the records, and an admin process keeps Redis' copy whole."""
-
-
-class Placed:
-    """Calls under way, and the count of them that the ledger must show."""
-
-    def __init__(self, calls: PlacedCalls | ScriptedCalls, count: int) -> None:
-        self.count = count
-        self._calls = calls
-        self._counts: CallCounts | None = None
-
-    def wait(self) -> CallCounts:
-        """Until they have ended; what SIPp counted."""
-        if self._counts is None:
-            self._counts = self._calls.wait()
-        return self._counts
-
-    def stop(self) -> None:
-        """The callers vanish, without a word to Asterisk."""
-        self._calls.stop()
-
-
-@dataclass(frozen=True)
-class LogLine:
-    at: float
-    """Seconds since the epoch."""
-    fields: dict[str, Any]
-
-
-class FaultSite:
     def __init__(self, folder: Path, plan: Plan | None = None) -> None:
+        super().__init__(folder)
         self.plan = plan or Plan()
-        self.folder = folder
         self.config = folder / "config"
         self.pbx = _asterisk(self.plan)
-        self.processes: dict[str, Process] = {}
         self.redis_taps: dict[str, Tap] = {}
         self.ami_taps: dict[str, AmiTap] = {}
-        self.environment: dict[str, str] = {}
-        """Added to what every router and worker is told."""
         self.redis_url = ""
         self.counted: list[CallCounts] = []
         """What SIPp counted of the calls of the latest account."""
         self.replica: Server | None = None
         self._redis: Server | None = None
         self._stack = ExitStack()
-        self._crm_port, self._crm_tls_port = free_ports(2)
-        self._lives: dict[str, int] = {}
+        self.crm = CrmControl(folder)
 
     # Life
 
@@ -141,9 +75,9 @@ class FaultSite:
             self.write_tenant(tenant)
         self._stack.enter_context(self.pbx)
         (self.config / "local.toml").write_text(SETTINGS + self.plan.settings)
-        self._stack.callback(self._stop_processes)
+        self._stack.callback(self.stop_all)
         self._start_redis()
-        self.start_crm()
+        self.begin("crm", self.crm.command(), {}).wait_for("crm.started")
         self._start_taps()
         if self.plan.has_records:
             self._publish()
@@ -174,7 +108,7 @@ class FaultSite:
         command = [sys.executable, "-m", "router", "apply", "--yes"]
         environment = {**os.environ, **self._environment("apply")}
         subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
-        self._begin("admin", [sys.executable, "-m", "router", "admin"], self._environment("admin"))
+        self.begin("admin", [sys.executable, "-m", "router", "admin"], self._environment("admin"))
         wait_until(lambda: _listens(port), START_SECONDS, "the admin process listens")
 
     @property
@@ -187,7 +121,7 @@ class FaultSite:
         write_tenant(
             self.config / "tenants",
             tenant,
-            self.crm_address if tenant != self.plan.tls_tenant else self.crm_tls_address,
+            self.crm.address if tenant != self.plan.tls_tenant else self.crm.tls_address,
             budget_seconds=self.plan.budget_seconds,
             is_cached=self.plan.is_cached,
         )
@@ -198,14 +132,14 @@ class FaultSite:
         workers = self.plan.workers if workers is None else workers
         for name in ROUTERS[routers:]:
             self.stop(name)
-        self.behave()
+        self.crm.behave()
         begun = [self._begin_worker(f"worker-{number}") for number in range(workers)]
         begun += [self._begin_router(name) for name in ROUTERS[:routers]]
         for process, text in begun:
             process.wait_for(text, seconds=START_SECONDS)
 
     def _begin_router(self, name: str) -> tuple[Process, str]:
-        if (running := self._running(name)) is not None:
+        if (running := self.running(name)) is not None:
             return running, "asterisk.connected"
         port = self.ami_taps[name].port if name in self.ami_taps else self.pbx.ami_port
         environment = {
@@ -216,14 +150,14 @@ class FaultSite:
             "CRMROUTE__ASTERISK__0__USERNAME": name,
             "CRMROUTE__ASTERISK__0__SECRET": self.pbx.ami_secret,
         }
-        return self._begin(name, self._command("router", "router"), environment), "asterisk.connected"
+        return self.begin(name, self._command("router", "router"), environment), "asterisk.connected"
 
     def _begin_worker(self, name: str) -> tuple[Process, str]:
-        if (running := self._running(name)) is not None:
+        if (running := self.running(name)) is not None:
             return running, "worker.started"
         environment = self._environment(name) | dict(self.plan.worker_settings)
         environment["CRMROUTE__WORKER__NAME"] = name
-        return self._begin(name, self._command("workers"), environment), "worker.started"
+        return self.begin(name, self._command("workers"), environment), "worker.started"
 
     def _command(self, *words: str) -> list[str]:
         watched = ["tests.faults.watched"] if self.plan.is_watched else []
@@ -236,24 +170,6 @@ class FaultSite:
     def start_worker(self, name: str) -> Process:
         return self._begin_worker(name)[0]
 
-    def start_crm(self) -> None:
-        certificate = self.folder / "crm.pem"
-        if not certificate.exists():
-            write_certificate(certificate)
-        words = ["--port", self._crm_port, "--tls-port", self._crm_tls_port, "--certificate", certificate]
-        crm = self._begin("crm", [sys.executable, "-m", "tests.faults.crm", *map(str, words)], {})
-        crm.wait_for("crm.started")
-
-    def _begin(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Process:
-        life = self._lives[name] = self._lives.get(name, 0) + 1
-        process = Process(name, arguments, self.folder / f"{name}.{life}.log", environment)
-        self.processes[name] = process
-        return process
-
-    def _running(self, name: str) -> Process | None:
-        process = self.processes.get(name)
-        return process if process is not None and not process.has_ended() else None
-
     def _environment(self, name: str) -> dict[str, str]:
         return {
             "CRMROUTE_CONFIG": str(self.config),
@@ -262,52 +178,11 @@ class FaultSite:
             "CRMROUTE__VAULT__KEY_FILE": str(self.folder / "vault.key"),
             "CRMROUTE__VAULT__FOLDER": str(self.folder / "grants"),
             "CRMROUTE__REDIS__URL": self._redis_url_for(name),
-            **self.environment,
         }
 
     def _redis_url_for(self, name: str) -> str:
         tap = self.redis_taps.get(name)
         return f"redis://127.0.0.1:{tap.port}" if tap else self.redis_url
-
-    # Doing things to it
-
-    def stop(self, name: str, seconds: float = 20.0) -> float:
-        """SIGTERM, and SIGKILL to what takes longer; how many seconds it took."""
-        began = time.monotonic()
-        if (process := self._running(name)) is not None:
-            process.signal(signal.SIGCONT)
-            process.stop(seconds)
-        return time.monotonic() - began
-
-    def ending(self, name: str) -> int:
-        """SIGTERM; the exit code."""
-        return self.processes[name].end()
-
-    def kill(self, name: str) -> None:
-        self.processes[name].kill()
-
-    def signal(self, name: str, number: signal.Signals) -> None:
-        self.processes[name].signal(number)
-
-    @property
-    def workers(self) -> list[str]:
-        return [name for name in self.processes if name.startswith("worker-") and self._running(name)]
-
-    @property
-    def routers(self) -> list[str]:
-        return [name for name in ROUTERS if self._running(name)]
-
-    @property
-    def all_alive(self) -> bool:
-        return not any(process.has_ended() for process in self.processes.values())
-
-    def _stop_processes(self) -> None:
-        for process in self.processes.values():
-            if not process.has_ended():
-                process.signal(signal.SIGCONT)
-                process.signal(signal.SIGTERM)
-        for process in self.processes.values():
-            process.stop(10)
 
     # Asterisk
 
@@ -337,36 +212,6 @@ class FaultSite:
     def channel_names(self) -> set[str]:
         lines = self.pbx.command("core show channels concise").splitlines()
         return {line.partition("!")[0] for line in lines if "!" in line}
-
-    # The CRM
-
-    @property
-    def crm_address(self) -> str:
-        return f"http://127.0.0.1:{self._crm_port}"
-
-    @property
-    def crm_tls_address(self) -> str:
-        return f"https://127.0.0.1:{self._crm_tls_port}"
-
-    def behave(
-        self,
-        what: str = "well",
-        *,
-        low_ms: float = 0,
-        high_ms: float = 0,
-        tenant: str = "all",
-        text: str = "",
-    ) -> None:
-        words = urllib.parse.urlencode({"what": what, "low_ms": low_ms, "high_ms": high_ms})
-        address = f"{self.crm_address}/behave/{tenant}?{words}"
-        request = urllib.request.Request(address, text.encode(), method="POST")  # noqa: S310 - our own CRM
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - our own CRM
-
-    def seen(self) -> dict[str, int]:
-        """How often each caller was looked up."""
-        with urllib.request.urlopen(f"{self.crm_address}/seen", timeout=10) as answer:  # noqa: S310 - our own CRM
-            found: dict[str, int] = json.load(answer)
-            return found
 
     # Calls
 
@@ -445,35 +290,6 @@ class FaultSite:
 
         wait_until(is_quiet, QUIET_SECONDS, "no channel and no bridge is left")
 
-    def logs(self, *names: str) -> str:
-        """What processes of these names have said, over all their lives."""
-        paths = [path for name in names for path in sorted(self.folder.glob(f"{name}.*.log"))]
-        return "".join(path.read_text(errors="replace") for path in paths)
-
-    def events(self, name: str, event: str) -> list[LogLine]:
-        """What a process has said under this event name, in all its lives."""
-        found = []
-        for text in self.logs(name).splitlines():
-            if f'"{event}"' in text:
-                with contextlib.suppress(ValueError):
-                    fields = json.loads(text)
-                    told = fields.get("timestamp")
-                    at = datetime.fromisoformat(told).timestamp() if told else 0.0
-                    found.append(LogLine(at, fields))
-        return [line for line in found if line.fields.get("event") == event]
-
-    def moments(self, name: str, event: str) -> list[float]:
-        return [line.at for line in self.events(name, event)]
-
-    def errors_logged(self) -> int:
-        """How many errors routers and workers have told in all their lives.
-
-        A Redis that was slow for a moment is none: this machine is shared by all parts of the site.
-        """
-        lines = self.logs("router-[ab]", "worker-*").splitlines()
-        told = [line for line in lines if '"level": "error"' in line and "StoreUnavailable" not in line]
-        return len(told) + sum("Traceback" in line for line in lines if line not in told)
-
     def decisions(self, latest: int) -> list[dict[str, Any]]:
         """What `crmroute calls` tells of so many calls."""
         found: list[dict[str, Any]] = self._ask("calls", "--limit", str(latest))
@@ -502,9 +318,6 @@ class FaultSite:
             raise SiteFailed(f"crmroute {' '.join(words)}: {done.stderr[-2000:]}")
         return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
 
-    def pids(self, *names: str) -> dict[str, int]:
-        return {name: self.processes[name].pid for name in names}
-
 
 def _asterisk(plan: Plan) -> RunningAsterisk | ScriptedAsterisk:
     if plan.is_scripted:
@@ -515,54 +328,6 @@ def _asterisk(plan: Plan) -> RunningAsterisk | ScriptedAsterisk:
 
 def _last(site: FaultSite, name: str, event: str) -> float:
     return max(site.moments(name, event), default=0.0)
-
-
-def new_callers(count: int) -> list[Caller]:
-    """Numbers that no site has seen in this run."""
-    return [Caller(f"+3361{next(_numbers):07d}") for _ in range(count)]
-
-
-class MemoryWatch:
-    """Looks at processes' memory while its `with` block lasts: how much each grew at the most."""
-
-    def __init__(self, pids: Mapping[str, int]) -> None:
-        self._pids = pids
-        self._began = {name: resident_mb(pid) for name, pid in pids.items()}
-        self._most = dict(self._began)
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="memory", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join(10)
-
-    def grown_mb(self) -> float:
-        return max(most - self._began[name] for name, most in self._most.items())
-
-    def _look(self) -> None:
-        while not self._is_over.wait(0.1):
-            for name, pid in self._pids.items():
-                with contextlib.suppress(OSError):
-                    self._most[name] = max(self._most[name], resident_mb(pid))
-
-
-def resident_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def write_certificate(path: Path) -> None:
-    """One that nobody signed, for another name."""
-    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=elsewhere"]
-    files = ["-keyout", f"{path}.key", "-out", f"{path}.crt"]
-    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
-    path.write_text(Path(f"{path}.key").read_text() + Path(f"{path}.crt").read_text())
 
 
 def _listens(port: int) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from router.core.identities import TenantId
 from router.store.keys import Keys
+from tests.faults.memory import resident_mb
 from tests.faults.rows import Finding, Row, Scale
-from tests.faults.site import FaultSite, resident_mb
+from tests.faults.site import FaultSite
 from tests.faults.tenants import name_of
 
 MEASURED = ("router-a", "worker-0", "worker-1", "worker-2")
@@ -133,9 +134,9 @@ def router_stopped(site: FaultSite) -> None:
 
 
 def crm_silent(site: FaultSite) -> None:
-    site.behave("silent")
+    site.crm.behave("silent")
     time.sleep(5)
-    site.behave()
+    site.crm.behave()
 
 
 def clocks_jump(site: FaultSite) -> None:

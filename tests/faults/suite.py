@@ -16,8 +16,9 @@ from tests.faults import (
     soaks,
     workers_dying,
 )
+from tests.faults.plans import Plan
 from tests.faults.rows import Row, Scale
-from tests.faults.site import FaultSite, Plan
+from tests.faults.site import FaultSite
 
 
 @dataclass(frozen=True)
@@ -64,19 +65,19 @@ FAULTS = (
     Fault(12, links.reset_behind_redirects, "links", LINKED),
     Fault(13, links.black_hole, "links", LINKED),
     Fault(18, links.cut_off, "links", LINKED),
+    Fault(15, links.repeated, "links", LINKED),
     Fault(20, callers.hostile_data, "links", LINKED),
     Fault(21, crms.hostile_values, "links", LINKED),
-    Fault(10, crms.misbehaving, "crms", CRMS),
-    Fault(9, crms.silent, "crms", CRMS),
-    Fault(11, crms.around_the_deadline, "hurried", HURRIED, is_in_short=False),
     Fault(17, asterisks.restarted, "links", LINKED),
+    Fault(10, crms.misbehaving, "crms", CRMS),
+    Fault(9, crms.silent, "crms", CRMS, is_in_short=False),
+    Fault(11, crms.around_the_deadline, "hurried", HURRIED, is_in_short=False),
     Fault(14, asterisks.race, "racing", RACING),
     Fault(19, asterisks.router_stopped, "racing", RACING),
-    Fault(22, loads.burst, "loaded", LOADED),
-    Fault(23, loads.overload, "loaded", LOADED),
-    Fault(25, soaks.soak, "soaked", SOAKED),
+    Fault(22, loads.burst, "loaded", LOADED, is_in_short=False),
+    Fault(23, loads.overload, "loaded", LOADED, is_in_short=False),
     Fault(16, callers.hanging_up, "patient", PATIENT),
-    Fault(15, links.repeated, "links", LINKED),
+    Fault(25, soaks.soak, "soaked", SOAKED),
 )
 
 

@@ -15,8 +15,8 @@ def workers_killed_in_turn(site: FaultSite, scale: Scale) -> Row:
     finding = Finding(4, "kill -9 of each worker in turn")
     seconds, rate = scale.of(60, 10), scale.of(50, 15)
     site.ready()
-    site.behave(low_ms=20, high_ms=80)
-    before = site.seen()
+    site.crm.behave(low_ms=20, high_ms=80)
+    before = site.crm.seen()
     mark = site.mark()
     placed = site.call(seconds * rate, rate)
 
@@ -29,7 +29,7 @@ def workers_killed_in_turn(site: FaultSite, scale: Scale) -> Row:
         site.start_worker(name)
     account = site.account(mark, placed)
 
-    asked = [times for caller, times in site.seen().items() if caller not in before]
+    asked = [times for caller, times in site.crm.seen().items() if caller not in before]
     finding.taken("", account, "", 99)
     finding.figures.append(f"by their CRM {100 * account.share_taken(TAKEN):.4g} %")
     finding.most("look-ups of one caller", max(asked, default=0), 2, "")
