@@ -44,7 +44,7 @@ class CallCounts:
     successful: int
     failed: int
     errors: str = ""
-    """What SIPp complained of, cut to 2,000 characters."""
+    """Why calls failed, and what SIPp complained of, cut to 2,000 characters."""
 
 
 class PlacedCalls:
@@ -93,7 +93,11 @@ class PlacedCalls:
             raise SippFailed(f"SIPp ended with {self._process.returncode} and left no statistics: {output}")
         with statistics.open(newline="") as lines:
             last = list(csv.DictReader(lines, delimiter=";"))[-1]
-        return CallCounts(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), self._errors())
+        kinds = [name for name in last if name.startswith("Failed") and name.endswith("(C)")]
+        why = "".join(f"{name} {last[name]}\n" for name in kinds if last[name] not in ("", "0"))
+        return CallCounts(
+            int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), (why + self._errors()).strip()
+        )
 
     def _errors(self) -> str:
         """Without what is usual: callers who stay until the time is over, answers that come too late."""

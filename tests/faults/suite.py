@@ -38,14 +38,13 @@ class Fault:
 
 TAPPED = Plan(taps_redis=True, is_watched=True)
 SENTINEL = Plan(has_sentinel=True)
-LINKED = Plan(taps_ami=True, tenants=2)
+LINKED = Plan(taps_ami=True, tenants=2, dialplan=asterisks.NOISE)
 PATIENT = Plan(budget_seconds=6.0)
 CRMS = Plan(tenants=len(crms.MISBEHAVIOUR), tls_tenant=crms.MISBEHAVIOUR.index("tls"), is_cached=False)
 RACING = Plan(
     hold=1,
     taps_ami=True,
     settings="[router]\nhold_margin_seconds = 0.001\n",
-    dialplan=asterisks.NOISE,
 )
 LOADED = Plan(is_scripted=True, tenants=200)
 SOAKED = Plan(taps_ami=True, is_watched=True)
@@ -68,12 +67,12 @@ FAULTS = (
     Fault(15, links.repeated, "links", LINKED),
     Fault(20, callers.hostile_data, "links", LINKED),
     Fault(21, crms.hostile_values, "links", LINKED),
+    Fault(19, asterisks.router_stopped, "links", LINKED),
     Fault(17, asterisks.restarted, "links", LINKED),
     Fault(10, crms.misbehaving, "crms", CRMS),
     Fault(9, crms.silent, "crms", CRMS, is_in_short=False),
     Fault(11, crms.around_the_deadline, "hurried", HURRIED, is_in_short=False),
     Fault(14, asterisks.race, "racing", RACING),
-    Fault(19, asterisks.router_stopped, "racing", RACING),
     Fault(22, loads.burst, "loaded", LOADED, is_in_short=False),
     Fault(23, loads.overload, "loaded", LOADED, is_in_short=False),
     Fault(16, callers.hanging_up, "patient", PATIENT),
