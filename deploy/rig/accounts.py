@@ -42,12 +42,14 @@ class Account:
     """All parkings of some calls, in the order in which they were parked.
 
     missing   calls that were placed and never parked
+    refused   calls that Asterisk refused because it was overloaded itself; they never were a call
     """
 
     parkings: tuple[ParkedCall, ...]
     missing: int = 0
     may_hang_up: bool = False
     """The callers hang up while they are parked; otherwise a parked call that goes is a lost one."""
+    refused: int = 0
 
     def having(self, fate: str) -> tuple[ParkedCall, ...]:
         return tuple(one for one in self.parkings if one.fate == fate)

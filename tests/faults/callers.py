@@ -34,7 +34,7 @@ def hanging_up(site: FaultSite, scale: Scale) -> Row:
 
     gone = {one.uniqueid for one in account.having("gone")}
     site.ready()
-    told = {one["call_id"] for one in site.decisions(count) if one["ending"] == "abandoned"}
+    told = {one["call_id"] for one in site.decisions(2 * count) if one["ending"] == "abandoned"}
     finding.least("abandoned by the ledger", len(gone), 0.9 * count)
     finding.most("of them not counted as abandoned", len(gone - told), 0, "")
     finding.most("errors logged", site.errors_logged() - errors, 0, "")

@@ -72,6 +72,8 @@ class Finding:
         never = f", {account.missing} of them never parked" if account.missing else ""
         self.expect(account.lost == 0, f"{account.lost} lost{never}")
         self.expect(account.double == 0, f"{account.double} double")
+        if account.refused:
+            self.figures.append(f"{account.refused} refused by an overloaded Asterisk")
         figure = ", ".join(self.figures)
         return Row(
             self.number, self.fault, account.calls, account.lost, account.double, figure, tuple(self.misses)

@@ -1,8 +1,8 @@
 """No number that a Redirect may start at is missing where routers redirect to.
 
 Asterisk goes from one priority to the next without a lock: it reads the number and writes it plus one. A
-Redirect in between sets context and extension, and starts at the number behind that of the old place. Fault 14
-lost 3 calls of 10,000 so, before these numbers were there.
+Redirect in between sets context and extension, and starts at the number behind the old place's. Fault 14 lost
+3 calls of 10,000 so, before these numbers were there.
 """
 
 import re
