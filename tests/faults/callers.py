@@ -1,6 +1,7 @@
 """Faults 16 and 20: callers who hang up while they wait, and callers whose data is hostile."""
 
 import time
+from collections import Counter
 
 from deploy.rig.callers import Caller
 from tests.faults.links import OURS
@@ -34,9 +35,14 @@ def hanging_up(site: FaultSite, scale: Scale) -> Row:
 
     gone = {one.uniqueid for one in account.having("gone")}
     site.ready()
-    told = {one["call_id"] for one in site.decisions(2 * count) if one["ending"] == "abandoned"}
+    decided = [one for one in site.decisions(2 * count) if one["call_id"] in gone]
+    told = {one["call_id"] for one in decided if one["ending"] == "abandoned"}
+    endings = Counter(one["ending"] for one in decided if one["call_id"] not in told)
+    unheard = len(gone - {one["call_id"] for one in decided})
     finding.least("abandoned by the ledger", len(gone), 0.9 * count)
     finding.most("of them not counted as abandoned", len(gone - told), 0, "")
+    if gone - told:
+        finding.figures.append(f"those: {unheard} unheard of, {dict(endings)}")
     finding.most("errors logged", site.errors_logged() - errors, 0, "")
     finding.most("call tables empty after", max(left), EMPTY_SECONDS)
     finding.expect(

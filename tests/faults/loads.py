@@ -1,6 +1,7 @@
 """Faults 22 and 23: more calls than there is room for, of one tenant and of all."""
 
 import time
+from collections import Counter
 
 from tests.faults.crms import percentile
 from tests.faults.rows import Finding, Row, Scale
@@ -34,6 +35,8 @@ def burst(site: FaultSite, scale: Scale) -> Row:
     of_noisy = account.only(lambda one: one.uniqueid in own)
     finding.most("quiet tenants' p99 rose by", 1000 * (percentile(of_others) - percentile(usual)), 100, " ms")
     finding.taken("of theirs", of_others, TAKEN, 100)
+    elsewhere = Counter(one.to or one.fate for one in of_others.parkings if one.to != TAKEN)
+    finding.figures.append(f"the rest of theirs: {dict(elsewhere)}" if elsewhere else "none elsewhere")
     finding.figures.append(
         f"of the noisy one's {100 * of_noisy.share_taken(TAKEN):.3g} % by its CRM, "
         f"{100 * of_noisy.share_taken():.3g} % moved"

@@ -33,6 +33,9 @@ class _Call:
     number: str
     did: str
     deadline: float
+    stay: float
+    """Seconds between the landing and the hang-up."""
+    over: "asyncio.Future[None]"
     claims: int = 0
     is_parked: bool = True
     variables: dict[str, str] = field(default_factory=dict)
@@ -105,28 +108,22 @@ class ScriptedAsterisk:
     ) -> int:
         begin = self._loop.time()
         left = [self._loop.create_future() for _ in callers]
-        for number, (caller, gone) in enumerate(zip(callers, left, strict=True)):
+        for number, (caller, over) in enumerate(zip(callers, left, strict=True)):
             await asyncio.sleep(max(0.0, begin + number / rate - self._loop.time()))
-            self._park(caller.number, tenants[number % len(tenants)], stay, gone)
+            self._park(caller.number, tenants[number % len(tenants)], stay, over)
         await asyncio.gather(*left)
         return len(callers)
 
-    def _park(self, number: str, tenant_number: int, stay: float, gone: "asyncio.Future[None]") -> None:
+    def _park(self, number: str, tenant_number: int, stay: float, over: "asyncio.Future[None]") -> None:
         did, tenant, serial = did_of(tenant_number), name_of(tenant_number), next(self._numbers)
         uniqueid, channel = f"pbx-a-{int(time.time())}.{serial}", f"PJSIP/trunk-{serial:08x}"
-        call = _Call(uniqueid, channel, tenant, number, did, time.time() + self._hold)
+        call = _Call(uniqueid, channel, tenant, number, did, time.time() + self._hold, stay, over)
         self._calls[channel] = call
         self._note("parked", call, tenant=tenant)
         fields = {"Channel": channel, "Tenant": tenant, "Did": did, "From": number}
         self._tell(parked_event(uniqueid, HoldMs=str(round(self._hold * 1000)), **fields))
 
-        def leave() -> None:
-            self._leave(call)
-            gone.set_result(None)
-
         self._loop.call_later(self._hold, self._expire, call)
-        # The longest a call can be here: parked to the end of GRACE, and then landed.
-        self._loop.call_later(self._hold + self._grace + stay + 0.1, leave)
 
     def _expire(self, call: _Call) -> None:
         if call.is_parked:
@@ -138,19 +135,25 @@ class ScriptedAsterisk:
 
     def _default(self, call: _Call, why: str) -> None:
         if call.is_parked:
-            call.is_parked = False
+            self._end_parking(call)
             self._note("defaulted", call, why=why, to=DEFAULTED)
             self._tell(self._event("RouteDefaulted", call, Claim=str(call.claims), Why=why, To=DEFAULTED))
 
     def _land(self, call: _Call) -> None:
         place = call.variables.get("ROUTE_TO", "").replace(",", "/") or DEFAULTED
         self._note("taken", call, to=place)
-        call.is_parked = False
+        self._end_parking(call)
         self._tell(self._event("RouteTaken", call, To=place))
+
+    def _end_parking(self, call: _Call) -> None:
+        if call.is_parked:
+            call.is_parked = False
+            self._loop.call_later(call.stay, self._leave, call)
 
     def _leave(self, call: _Call) -> None:
         self._calls.pop(call.channel, None)
-        self._note("gone", call, where="parked" if call.is_parked else "landed")
+        self._note("gone", call, where="landed")
+        call.over.set_result(None)
         self._tell(self._event("RouteGone", call, Where="landed", Tenant=call.tenant, Secs="1"))
 
     def _note(self, what: str, call: _Call, **more: str) -> None:
