@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich import box
@@ -42,7 +42,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 200)
     chosen = [fault for fault in FAULTS if not given.numbers or fault.number in given.numbers]
-    rows = run(chosen, SHORT if given.short else FULL, console)
+    scale = replace(SHORT if given.short else FULL, soak_seconds=round(given.soak_hours * 3600))
+    rows = run(chosen, scale, console)
     console.print(table(rows))
     if given.write:
         given.write.write_text(as_page(rows) if given.write.suffix == ".md" else as_json(rows))
@@ -104,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("numbers", type=int, nargs="*", help="which faults; all when none is told")
     parser.add_argument("--short", action="store_true", help="the short forms, as make test runs them")
+    parser.add_argument("--soak-hours", type=float, default=1 / 6, help="how long fault 25 takes")
     parser.add_argument("--write", type=Path, help="keep the table in this file")
     return parser.parse_args()
 

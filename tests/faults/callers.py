@@ -17,7 +17,7 @@ CANARY = "canary-of-the-fault-suite"
 def hanging_up(site: FaultSite, scale: Scale) -> Row:
     """16: callers hang up at any moment of HOLD; nothing of their calls is left in a router."""
     finding = Finding(16, "callers hang up at random in 0..H")
-    count, rate, batches = scale.of(2000, 60), scale.of(30, 15), scale.of(20, 6)
+    count, rate, batches = scale.of(2000, 60), scale.of(30, 15), scale.of(10, 5)
     site.ready()
     # No answer within HOLD: whoever leaves was parked.
     site.crm.behave("silent")

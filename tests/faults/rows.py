@@ -13,6 +13,7 @@ class Scale:
     """The full form, as the specification has it, or the short one of `make test`."""
 
     is_full: bool
+    soak_seconds: int = 600
 
     def of(self, full: T, short: T) -> T:
         return full if self.is_full else short

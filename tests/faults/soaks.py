@@ -22,7 +22,7 @@ SAMPLE_SECONDS = 5.0
 def soak(site: FaultSite, scale: Scale) -> Row:
     """25: 20 calls/s with a random fault each minute, and a clock that jumps by an hour."""
     finding = Finding(25, "soak with random faults and a clock jump")
-    seconds, every, rate = scale.of(600, 24), scale.of(60, 8), scale.of(20, 10)
+    seconds, every, rate = scale.of(scale.soak_seconds, 24), scale.of(60, 8), scale.of(20, 10)
     site.ready()
     chance = random.Random()
     # The jump is always among them.
@@ -50,7 +50,9 @@ def soak(site: FaultSite, scale: Scale) -> Row:
     finding.most("parked", account.longest_parked(), site.plan.hold + site.plan.grace + 0.5)
     finding.most("pending over 60 s", _pending(site), 0, "")
     if scale.is_full:
-        finding.most("memory's slope", max(_slope(points) for points in memory.values()), 1.0, " MB/h")
+        slopes = {name: _slope(points) for name, points in memory.items()}
+        steepest = max(slopes, key=lambda name: slopes[name])
+        finding.most(f"memory's slope of {steepest}", slopes[steepest], 1.0, " MB/h")
     return finding.row(account)
 
 
