@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs bench bench-history pictures clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs faults bench bench-history pictures clean
 
 PY := .venv/bin/python
 
@@ -49,6 +49,9 @@ crms: setup ## every connector against its strict local CRM, as a table
 
 proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls each)
 	@$(PY) -m pytest -q tests/live -m long
+
+faults: rig ## the 25 faults in their full form, as a table; FAULTS="1 3" chooses
+	@$(PY) -m tests.faults $(FAULTS)
 
 bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
 	@$(PY) -m tests.bench.calls

@@ -111,6 +111,7 @@ class _Router:
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
         await self._statuses.finish(RECORDING_SECONDS)
         log.info("router.stopped", router=self._name)
+        log.info("router.stopped", router=self._name, answers_late=self._engine.answers_late)
 
     def _on_news(self, news: ServerNews) -> None:
         self._engine.on_news(news)

@@ -127,6 +127,11 @@ class RunningAsterisk:
         return self._process.pid
 
     @property
+    def chroot(self) -> Path:
+        """The root that Asterisk sees."""
+        return self._root
+
+    @property
     def full_log(self) -> Path:
         return self.directory / "log" / "full"
 

@@ -19,6 +19,8 @@ from typing import Self
 
 SCENARIOS = Path(__file__).resolve().parent / "sipp"
 _ULAW_SECONDS = 2
+_ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d\t)", re.MULTILINE)
+"""Each of SIPp's complaints begins with the day; a message that it shows has lines of its own."""
 _NO_HEADER = "User-Agent: callers"
 """Stands where an honest caller has no header: an empty line would end the headers."""
 
@@ -42,7 +44,7 @@ class CallCounts:
     successful: int
     failed: int
     errors: str = ""
-    """What SIPp complained of, cut to 2,000 characters."""
+    """Why calls failed, and what SIPp complained of, cut to 2,000 characters."""
 
 
 class PlacedCalls:
@@ -91,13 +93,18 @@ class PlacedCalls:
             raise SippFailed(f"SIPp ended with {self._process.returncode} and left no statistics: {output}")
         with statistics.open(newline="") as lines:
             last = list(csv.DictReader(lines, delimiter=";"))[-1]
-        return CallCounts(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), self._errors())
+        kinds = [name for name in last if name.startswith("Failed") and name.endswith("(C)")]
+        why = "".join(f"{name} {last[name]}\n" for name in kinds if last[name] not in ("", "0"))
+        return CallCounts(
+            int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), (why + self._errors()).strip()
+        )
 
     def _errors(self) -> str:
-        """Without the lines about `ontimeout`: a caller who stays until the time is over is not an error."""
-        lines = self._text("errors").splitlines()
-        usual = ("jumping to label", "events occurred")
-        return "\n".join(line for line in lines if not any(text in line for text in usual))[:2000]
+        """Without what is usual: callers who stay until the time is over, answers that come too late."""
+        entries = _ENTRY.split(self._text("errors"))
+        usual = ("jumping to label", "events occurred", "Dead call")
+        told = [entry.strip() for entry in entries if not any(text in entry for text in usual)]
+        return "\n".join(entry for entry in told if entry)[:2000]
 
     def _text(self, name: str) -> str:
         path = self._directory / name

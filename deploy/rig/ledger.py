@@ -16,14 +16,15 @@ and later, for the same pair, any number of `then` and `defaulted` with why = en
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 Fates = dict[tuple[str, int], list[str]]
 """How each parking ended, by uniqueid and parking number."""
 
 _LEDGER_LINE = re.compile(
-    r"app_verbose\.c: route (?P<what>parked|taken|defaulted|asking|then|gone) "
-    r"(?P<uniqueid>\S+) n=(?P<parking>\d*)(?P<rest>.*)"
+    r"(?:^\[(?P<at>[\d-]+ [\d:.]+)\].*?)?app_verbose\.c: route "
+    r"(?P<what>parked|taken|defaulted|asking|then|gone) (?P<uniqueid>\S+) n=(?P<parking>\d*)(?P<rest>.*)"
 )
 
 
@@ -38,6 +39,9 @@ class LedgerLine:
     to: str = ""
     why: str = ""
     where: str = ""
+    tenant: str = ""
+    at: float = 0.0
+    """Seconds since the epoch, to the millisecond, by Asterisk's clock."""
 
 
 def read_ledger(log: Path) -> list[LedgerLine]:
@@ -79,4 +83,6 @@ def parse_ledger_line(text: str) -> LedgerLine | None:
         rest.get("to", ""),
         rest.get("why", ""),
         rest.get("where", ""),
+        rest.get("tenant", ""),
+        datetime.fromisoformat(match["at"]).astimezone().timestamp() if match["at"] else 0.0,
     )

@@ -74,6 +74,11 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    def end(self, seconds: float = 20.0) -> int:
+        """SIGTERM, and the exit code; SIGKILL to what takes longer."""
+        self.stop(seconds)
+        return self._process.returncode
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

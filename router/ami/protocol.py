@@ -7,6 +7,8 @@ connection is told and nothing more, and everything that was not answered by the
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -107,12 +109,17 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]  # as above
         action.future.cancel()
 
     def end(self, problem: str) -> None:
-        """Close without sending what still waits to be sent, and fail every unanswered action."""
+        """Close without sending what still waits to be sent, and fail every unanswered action.
+
+        What waits in the kernel is taken back too, by a TCP reset: it would arrive as soon as a network that
+        was away is back, and an old Redirect would cut off a caller who talks already.
+        """
         if self.has_ended:
             return
         self.has_ended = True
         self.closed = True
         with suppress(AttributeError):  # never connected
+            _reset_on_close(self.transport)
             self.transport.abort()
         for action in self.responses.values():
             if not action.future.done():
@@ -161,3 +168,9 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]  # as above
             self.end("Asterisk shuts down")
         elif message.get("event"):
             self._listener.on_event(message)
+
+
+def _reset_on_close(transport: asyncio.BaseTransport) -> None:
+    connected = transport.get_extra_info("socket")
+    with suppress(OSError):  # closed already
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -61,6 +61,8 @@ class Engine:
         self._life = token_hex(4)  # answers asked for by a former life of this router are not ours
         self._tokens = 0
         self._is_stopping = False
+        self.answers_late = 0
+        """Answers that came when their call was decided already, or came twice."""
 
     @property
     def calls(self) -> list[Call]:
@@ -87,6 +89,9 @@ class Engine:
         """Take a worker's answer. One that nobody waits for any more serves the next call from the cache."""
         base, _, parking = token.rpartition(".")
         inbox = self._inboxes_by_token.get(base)
+        if inbox is None or not parking.isdecimal() or not inbox.is_waiting_for(int(parking)):
+            self.answers_late += 1
+            log.debug("answer.late", outcome=answer.outcome)
         if inbox is not None and parking.isdecimal():
             inbox.put(LookupAnswered(int(parking), Asked(CacheState.MISSING, answer)))
 

@@ -65,6 +65,10 @@ class Inbox:
         """What a worker's answer carries back; `Engine.answer` reads it."""
         return f"{self.token}.{parking}"
 
+    def is_waiting_for(self, parking: int) -> bool:
+        """Whether an answer of this parking may still decide the call."""
+        return self.call is not None and self.call.parking == parking and self.call.state is CallState.PARKED
+
     def begin(self, decided: Decided) -> None:
         """Start the task with the call as `park` made it and its first actions."""
         self.call, actions = decided

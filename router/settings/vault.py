@@ -11,6 +11,7 @@ once everything was sealed anew. A key is 32 bytes of randomness, or a text of a
 import base64
 import binascii
 import os
+import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -78,12 +79,16 @@ def read_or_make_key(path: Path) -> str:
         pass
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = base64.b64encode(os.urandom(KEY_BYTES)).decode()
+    # Linked when it is whole: of processes that start together none may read half a key.
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another worker was first
+        with os.fdopen(descriptor, "w") as file:
+            file.write(made + "\n")
+        os.link(beside, path)
+    except FileExistsError:  # another process was first
         return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(made + "\n")
+    finally:
+        Path(beside).unlink()
     return made
 
 

@@ -125,6 +125,8 @@ class ScriptedServer:
         """Everything is written in pieces of so many bytes."""
         self.received: list[dict[str, str]] = []
         self.connections = 0
+        self.resets = 0
+        """Connections that their client ended by a TCP reset."""
         self.counters: dict[tuple[str, str], int] = {}
         self.watch = watch
         self._tls = tls
@@ -209,6 +211,8 @@ class ScriptedServer:
             while True:
                 raw = await reader.readuntil(b"\r\n\r\n")
                 await self._act(writer, _parse(raw))
+        except ConnectionResetError:
+            self.resets += 1
         except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass  # the other side is gone, or the test ends
         finally:
@@ -230,7 +234,7 @@ class ScriptedServer:
         self._write(writer, answer)
         if name == "Login" and self.login_error:
             await writer.drain()
-            raise ConnectionResetError
+            raise BrokenPipeError
 
     def _answer(self, action: dict[str, str]) -> bytes:
         name = _name(action)

@@ -239,6 +239,18 @@ async def test_black_hole_is_noticed_by_missed_pings(rig: LinkRig, server: Scrip
     assert news.problem == "2 pings were not answered"
 
 
+async def test_given_up_connection_is_reset_so_that_nothing_sent_on_it_arrives_later(
+    rig: LinkRig, server: ScriptedServer
+) -> None:
+    await rig.come_up(claim_seconds=0.05)
+    server.silent.add("Getvar")
+
+    await rig.link.claim(ChannelName("PJSIP/trunk-1.1"), 1)
+    await server.watch.until(lambda: server.resets)
+
+    assert server.resets == 1
+
+
 async def test_one_missed_ping_is_forgiven(rig: LinkRig, server: ScriptedServer) -> None:
     await rig.come_up(ping_every_seconds=0.01, ping_seconds=0.2)
     server.late["Ping"] = asyncio.Event()

@@ -243,6 +243,23 @@ async def test_an_answer_for_nobody_is_no_harm(token: str) -> None:
         assert site.engine.calls == []
 
 
+async def test_an_answer_that_comes_again_is_counted_and_moves_nobody() -> None:
+    async with Site(plan()) as site:
+        site.crm_seconds = 60
+        site.link.park(parked())
+        await site.run()
+        (flight,) = site.store.flights.values()
+        (waiter,) = flight.waiters
+
+        site.engine.on_answer(waiter.token, found())
+        await site.run(1)
+        site.engine.on_answer(waiter.token, found())
+        await site.run(1)
+
+        assert site.places() == ["route-queue,gold,1"]
+        assert site.engine.answers_late == 1
+
+
 async def test_a_call_that_lands_in_an_ivr_and_is_parked_at_once_is_a_call_of_its_own() -> None:
     """Landing and parking may come in one packet, before the first call's inbox has seen its end."""
     async with Site(plan()) as site:

@@ -3,7 +3,9 @@
 import base64
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -85,3 +87,19 @@ def test_a_site_without_keys_gets_one_of_its_own(tmp_path: Path) -> None:
     assert read_or_make_key(path) == made
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     Vault([made])
+
+
+def test_processes_that_start_together_read_one_whole_key(tmp_path: Path) -> None:
+    """Threads stand for them: whoever is not first finds the key whole."""
+    for number in range(100):
+        path, together = tmp_path / str(number) / "vault.key", Barrier(8)
+
+        def read(path: Path = path, together: Barrier = together) -> str:
+            together.wait()
+            return read_or_make_key(path)
+
+        with ThreadPoolExecutor(8) as pool:
+            keys = {future.result() for future in [pool.submit(read) for _ in range(8)]}
+
+        assert len(keys) == 1
+        assert [found.name for found in path.parent.iterdir()] == ["vault.key"]
