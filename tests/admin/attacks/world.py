@@ -1,5 +1,5 @@
-"""What attacks are tried on: two tenants that have everything, with somebody of each role who is signed in and
-has a token. It is made once, in a file of SQLite, and each attack gets a copy of its own.
+"""What attacks are tried on: two tenants that have everything, with somebody of each role who is signed in
+and has a token. It is made once, in a file of SQLite, and each attack gets a copy of its own.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_routers
 from router.admin.site import Site
-from router.core.errands import Checked
+from router.core.errands import Checked, SignInState, TellSignIn
 from router.core.identities import TenantId
 from router.core.roles import Role
 from router.core.tenants import Tenant
@@ -47,7 +47,7 @@ class Keys(Struct, frozen=True):
 
 
 class Made(Struct, frozen=True):
-    """`ids`: what stands for the parts of a path, by tenant. `keys`: by role and tenant, None a provider's."""
+    """`ids`: what stands for the parts of a path, by tenant. `keys`: by role and tenant, None a provider."""
 
     file: Path
     ids: dict[TenantId, dict[str, str]]
@@ -99,6 +99,10 @@ class World:
         if method == "POST":
             data = {"csrf": csrf_of(keys.session) if keys else "", **(fields or {})}
         return await self.client.request(method, path, data=data, headers=headers)
+
+    @staticmethod
+    def csrf(keys: Keys) -> str:
+        return csrf_of(keys.session)
 
     async def contents(self) -> dict[str, list[tuple[object, ...]]]:
         """All that is kept, but for what every request changes."""
@@ -155,7 +159,9 @@ async def _answer_errands(store: MemoryStore) -> None:
     while True:
         taken = await store.errands.take()
         if taken is not None:
-            await store.errands.reply(taken, Checked((), 1, 0.1))
+            is_state = isinstance(taken.errand, TellSignIn)
+            reply = SignInState(False, False) if is_state else Checked((), 1, 0.1)
+            await store.errands.reply(taken, reply)
 
 
 async def _make(folder: Path) -> Made:
