@@ -110,7 +110,6 @@ class _Router:
                 task.cancel()
             await asyncio.gather(*tasks, stopping, return_exceptions=True)
         await self._statuses.finish(RECORDING_SECONDS)
-        log.info("router.stopped", router=self._name)
         log.info("router.stopped", router=self._name, answers_late=self._engine.answers_late)
 
     def _on_news(self, news: ServerNews) -> None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_routers
+from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.errands import Checked, SignInState, TellSignIn
 from router.core.identities import TenantId
@@ -67,7 +67,7 @@ class Stage:
         self.store = MemoryStore()
         site = site_of(Configuration(database, self.clock, checked), self.store, self.clock)
         authenticator = Authenticator(site.accounts, is_encrypted=False)
-        self.app: Any = build_app(site, authenticator, pages=page_routers(authenticator))
+        self.app: Any = build_app(site, authenticator, pages=page_side(authenticator))
 
     async def play(self, file: Path, now: float) -> None:
         """From now on on this one."""
@@ -146,7 +146,7 @@ def described() -> dict[str, Any]:
 def page_routes() -> list[tuple[str, str]]:
     """Every page's method and path."""
     nowhere: Any = None
-    app = build_app(nowhere, nowhere, pages=page_routers(Authenticator(nowhere, is_encrypted=False)))
+    app = build_app(nowhere, nowhere, pages=page_side(Authenticator(nowhere, is_encrypted=False)))
     return [
         (method, route.path_format)
         for route in app.routes
@@ -219,6 +219,6 @@ def _whole(id_: TenantId) -> Tenant:
 async def _enter(site: Site, role: Role, of: TenantId | None) -> Keys:
     name = f"{role}@{of}"
     await site.accounts.create_user(name, role, of, PASSWORD, JANE)
-    signed_in = await site.accounts.sign_in(name, PASSWORD, "", "192.0.2.7")
+    signed_in = await site.accounts.sign_in(name, PASSWORD, "192.0.2.7")
     _, key = await site.accounts.create_token(name, role, of, 86_400, (Role.PROVIDER, JANE))
     return Keys(signed_in.key, key)
