@@ -29,7 +29,7 @@ COLUMNS = ("no.", "fault", "calls", "lost", "double", "figure", "verdict")
 
 PAGE_HEAD = """# Faults and abuse
 
-What `make faults` printed on {cores} cores that Asterisk, SIPp, Redis, the routers, the workers and the CRM
+What the faults came to on {cores} cores that Asterisk, SIPp, Redis, the routers, the workers and the CRM
 shared. HOLD was 6 s and GRACE 2 s. A call is lost when it reached no destination, and double when it was
 moved twice or after it had left; both are read from Asterisk's own log.
 

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 
 from tests.faults.links import most_of_one, redirects
 from tests.faults.memory import MemoryWatch
@@ -99,7 +100,11 @@ def router_stopped(site: FaultSite, scale: Scale) -> Row:
 
     finding.least("events heard in a second", heard_per_second, scale.of(1900, 500), "")
     finding.most("Asterisk's memory grew by", memory.grown_mb(), 50, " MB")
-    finding.taken("from 2 s after", account.parked_between(woken_at + 2), TAKEN, 99)
+    after = account.parked_between(woken_at + 2)
+    elsewhere = Counter(one.to or one.fate for one in after.parkings if one.to != TAKEN)
+    finding.taken("from 2 s after", after, "", 99)
+    if elsewhere:
+        finding.figures.append(f"not by their CRM: {dict(elsewhere)}")
     finding.expect(site.all_alive, "a process ended")
     return finding.row(account)
 
