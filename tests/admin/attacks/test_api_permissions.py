@@ -35,6 +35,7 @@ ALLOWED = {
     "changeTenant": Allowed(EDITOR, 200, PROFILE),
     "removeTenant": Allowed(PROVIDER, 204),
     "manageTenant": Allowed(ADMIN, 200, {"managed_by": "files"}),
+    "readDrift": Allowed(VIEWER),
     "listPublications": Allowed(VIEWER),
     "readPublication": Allowed(VIEWER),
     "rollBackTenant": Allowed(ADMIN),
@@ -50,6 +51,9 @@ ALLOWED = {
     "readRuleVersion": Allowed(VIEWER),
     "rollBackRule": Allowed(EDITOR, 200, {}),
     "arrangeRules": Allowed(EDITOR, 200, {"ids": "RULES"}),
+    "tryRule": Allowed(VIEWER, 200, {"rule": SALES, "values": ["gold"]}),
+    "tryDraft": Allowed(VIEWER, 200, {"values": ["gold"]}),
+    "undoNumbers": Allowed(EDITOR, 200, {"publication": 1}),
     "listNumbers": Allowed(VIEWER),
     "putNumber": Allowed(EDITOR, 200, {"rule": "Sales", "note": "mine"}),
     "removeNumber": Allowed(EDITOR),
@@ -66,6 +70,18 @@ ALLOWED = {
     "readIntegration": Allowed(VIEWER),
     "changeIntegration": Allowed(ADMIN, 200, {"name": "new", "settings": {"url": "https://b.example"}}),
     "removeIntegration": Allowed(ADMIN, 204),
+    "readIntegrationState": Allowed(VIEWER),
+    "beginSignIn": Allowed(ADMIN),
+    "testIntegration": Allowed(VIEWER, 200, {}),
+    "tryLookup": Allowed(VIEWER, 200, {"number": "0612345678"}),
+    "listModules": Allowed(VIEWER),
+    "listFields": Allowed(VIEWER),
+    "listConnectors": Allowed(VIEWER),
+    "listServers": Allowed(PROVIDER),
+    "readOverview": Allowed(PROVIDER),
+    "readLiveOfAll": Allowed(PROVIDER),
+    "readTenantOverview": Allowed(VIEWER),
+    "readLive": Allowed(VIEWER),
     "listUsers": Allowed(ADMIN),
     "createUser": Allowed(ADMIN, 201, {**USER, "tenant": "TENANT"}),
     "readUser": Allowed(ADMIN),
@@ -79,9 +95,11 @@ ALLOWED = {
     "listAudit": Allowed(PROVIDER),
     "listTenantAudit": Allowed(ADMIN),
 }
-OF_INSTALLATION = {"createTenant", "listAudit", "removeTenant"}
+OF_INSTALLATION = {
+    *("createTenant", "listAudit", "removeTenant", "listServers", "readOverview", "readLiveOfAll"),
+}
 """Not found for everybody but the provider: nobody learns what an installation has."""
-OWN_LISTS = {"listTenants", "listUsers", "listTokens"}
+OWN_LISTS = {"listTenants", "listUsers", "listTokens", "listConnectors"}
 """They show what the asker reaches."""
 PUTS_WHAT_IS_NOT_THERE = {"putNumber", "putEntry"}
 """What they name need not be there: the tenant's own comes to be."""

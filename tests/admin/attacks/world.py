@@ -18,9 +18,28 @@ from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_side
 from router.admin.site import Site
-from router.core.errands import Checked, SignInState, TellSignIn
+from router.core.errands import (
+    BeginSignIn,
+    CheckConnection,
+    Checked,
+    ErrandFailed,
+    Fields,
+    ListFields,
+    ListModules,
+    Modules,
+    Reply,
+    SignInBegun,
+    SignInState,
+    TellSignIn,
+    Tried,
+    TryDraft,
+    TryLookup,
+)
+from router.core.faults import Fault
 from router.core.identities import TenantId
+from router.core.lookups import Answer
 from router.core.roles import Role
+from router.core.rules import Outcome
 from router.core.tenants import Tenant
 from router.records import decisions, publications, rules
 from router.records.configuration import Configuration
@@ -39,6 +58,18 @@ TENANTS: tuple[TenantId, ...] = (ACME, OTHER)
 DIDS = {ACME: "+33142345009", OTHER: "+33142346009"}
 RESTLESS = {"tokens": {"used_at"}, "sessions": {"seen_at"}}
 """Columns that a request changes by being asked."""
+
+
+REPLIES: dict[type, Reply] = {
+    TellSignIn: SignInState(False, False),
+    CheckConnection: Checked((), 1, 0.1),
+    TryLookup: Tried(Answer(Outcome.NOT_FOUND), (), 1, 0.1),
+    TryDraft: Tried(Answer(Outcome.NOT_FOUND), (), 1, 0.1),
+    ListModules: Modules(()),
+    ListFields: Fields("Contact", ()),
+    BeginSignIn: SignInBegun("https://crm.example/authorise", "state"),
+}
+"""Of the worker; all else fails."""
 
 
 class Keys(Struct, frozen=True):
@@ -159,8 +190,7 @@ async def _answer_errands(store: MemoryStore) -> None:
     while True:
         taken = await store.errands.take()
         if taken is not None:
-            is_state = isinstance(taken.errand, TellSignIn)
-            reply = SignInState(False, False) if is_state else Checked((), 1, 0.1)
+            reply = REPLIES.get(type(taken.errand), ErrandFailed(Fault.SIGN_IN, "it is over"))
             await store.errands.reply(taken, reply)
 
 
@@ -195,6 +225,7 @@ async def _fill(site: Site, id_: TenantId) -> dict[str, str]:
         "integration": f"spare-{id_}",
         "did": DIDS[id_],
         "name": f"entry-{id_}",
+        "module": "Contact",
         "user": str(user.id),
         "token": str(token.id),
         "call": f"pbx1-{id_}.1",
