@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live crms proofs faults bench bench-history pictures clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live schema crms proofs faults bench bench-history pictures clean
 
 PY := .venv/bin/python
 
@@ -43,6 +43,9 @@ unit: test-tools ## the tests that need no Asterisk
 
 live: rig ## the tests on a real Asterisk
 	@$(PY) -m pytest -q -m "not long" tests/live
+
+schema: setup ## many requests made of the OpenAPI, each answer held to it; EXAMPLES=500 of each operation
+	@SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(PY) -m pytest -q --timeout 1800 tests/admin/attacks/test_schema.py
 
 crms: setup ## every connector against its strict local CRM, as a table
 	@$(PY) -m tests.crms.table

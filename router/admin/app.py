@@ -7,13 +7,13 @@ from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import Struct
 
 from router.admin.api.audit import AuditController, TenantAuditController
 from router.admin.api.calls import CallsController, RetentionController
 from router.admin.api.connections import ConnectionsController, ConnectorsController
+from router.admin.api.description import Description
 from router.admin.api.integrations import IntegrationsController
 from router.admin.api.numbers import EntriesController, NumbersController
 from router.admin.api.problems import answer_error
@@ -108,8 +108,10 @@ def _identity_of(request: Request[Identity, Any, Any]) -> Identity:
     return request.user
 
 
-async def _add_headers(message: Any, _scope: Any) -> None:
+async def _add_headers(message: Any, scope: Any) -> None:
     if message["type"] == "http.response.start":
+        if scope["method"] == "OPTIONS":
+            message["headers"] = _with_methods(message["headers"], scope)
         present = {name for name, _ in message["headers"]}
         message["headers"] += [
             (name.lower().encode(), value.encode())
@@ -118,13 +120,22 @@ async def _add_headers(message: Any, _scope: Any) -> None:
         ]
 
 
+def _with_methods(headers: list[tuple[bytes, bytes]], scope: Any) -> list[tuple[bytes, bytes]]:
+    """`Allow` with every method of the path: Litestar tells those of the function that it met first."""
+    template = scope.get("path_template")
+    told = (one.methods for one in scope["litestar_app"].routes if one.path_format == template)
+    allowed = ", ".join(sorted(set().union(*told)))
+    others = [(name, value) for name, value in headers if name.lower() != b"allow"]
+    return [*others, (b"allow", allowed.encode())] if allowed else headers
+
+
 def _openapi(version: str) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="crmroute",
         version=version or "0",
         description="Everything that the page does. Errors are problem details (RFC 9457).",
         path=f"{API}/schema",
-        render_plugins=[JsonRenderPlugin()],
+        render_plugins=[Description()],
         use_handler_docstrings=True,
         components=Components(
             security_schemes={

@@ -1,6 +1,7 @@
 """Tenants by the API: the profile, and what was in force when."""
 
 from datetime import datetime
+from typing import Literal
 
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import JSONBody
@@ -58,7 +59,7 @@ class TenantDetails(Struct, frozen=True, kw_only=True):
 
 
 class ManagedBy(Struct, frozen=True, forbid_unknown_fields=True):
-    managed_by: str
+    managed_by: Literal["page", "files"]
 
 
 class PublicationSummary(Struct, frozen=True, kw_only=True):

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from router.admin.api.description import with_errors
 from router.admin.app import build_app
 from router.admin.authenticator import Authenticator
 from router.admin.pages.routes import page_side
@@ -171,7 +173,9 @@ async def opened(made: Made, stage: Stage, folder: Path) -> AsyncIterator[World]
 def described() -> dict[str, Any]:
     """The OpenAPI; it needs no site."""
     nowhere: Any = None
-    return build_app(nowhere, nowhere).openapi_schema.to_schema()
+    told: dict[str, Any] = with_errors(build_app(nowhere, nowhere).openapi_schema.to_schema())
+    read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(told))
+    return read
 
 
 def page_routes() -> list[tuple[str, str]]:
