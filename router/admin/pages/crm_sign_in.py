@@ -43,11 +43,12 @@ class CrmSignInPages(Controller):
 
     @get()
     async def back_to_the_form(
-        self, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Redirect:
         """For a browser that comes here by itself, such as after a change of the language."""
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        return Redirect(page_of(tenant, integration), status_code=303)
+        row = await row_of(site, tenant, integration)
+        return Redirect(page_of(tenant, row.document.name), status_code=303)
 
     @post(status_code=200)
     async def begin(

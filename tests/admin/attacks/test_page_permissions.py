@@ -27,6 +27,9 @@ CRM = {"name": "mine", "settings.url": "https://b.example"}
 TENANT = {"id": "new", "name": "New", "country": "FR", "destination": "queue", "option": "desk"}
 
 
+TOKEN = {"name": "new", "role": "viewer", "days": "30", "tenant": "TENANT"}
+
+
 class Allowed(Struct, frozen=True):
     """`least` is the lowest role that may; `fields` are the form's."""
 
@@ -53,12 +56,14 @@ ALLOWED = {
     "GET /t/{tenant}/integration/{integration}/connection": Allowed(VIEWER),
     "GET /t/{tenant}/integration/{integration}/sign-in": Allowed(VIEWER, 303),
     "POST /t/{tenant}/integration/{integration}/sign-in": Allowed(ADMIN),
-    "POST /t/{tenant}/integration/{integration}/sign-in/device": Allowed(ADMIN, 422, {"state": "x"}),
+    "POST /t/{tenant}/integration/{integration}/sign-in/device": Allowed(ADMIN, 403, {"state": "x"}),
     "POST /t/{tenant}/routing/pick": Allowed(EDITOR, 200, {"source": "integration", "integration": "crm"}),
     "POST /t/{tenant}/numbers/undo": Allowed(EDITOR, 303, {"publication": "1"}),
     "GET /account/tokens": Allowed(ADMIN),
-    "POST /account/tokens": Allowed(ADMIN, 200, {"name": "new", "role": "viewer", "days": "1"}),
-    "POST /account/tokens/{token}": Allowed(ADMIN, 303),
+    "POST /account/tokens": Allowed(
+        ADMIN, 200, {"name": "new", "role": "viewer", "days": "30", "tenant": "TENANT"}
+    ),
+    "POST /account/tokens/{token}": Allowed(ADMIN, 303, {"intent": "remove"}),
     "GET /tenants": Allowed(PROVIDER),
     "POST /tenants": Allowed(PROVIDER, 303, TENANT),
     "GET /t/{tenant}/integration": Allowed(VIEWER),
@@ -163,7 +168,13 @@ async def test_another_tenant_s_pages_are_not_found_by_any_role(world: World, ro
     assert await world.contents() == before
 
 
-@pytest.mark.parametrize("route", [one for one in TENANTS_OWN if one.count("{") > 1 and "new" not in one])
+NUMBERED = {"new", "publications"}
+"""Parts of paths behind which each tenant has the same names or numbers."""
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in TENANTS_OWN if one.count("{") > 1 and NUMBERED.isdisjoint(one.split("/"))]
+)
 async def test_another_tenant_s_things_are_not_found_in_the_own_one(world: World, route: str) -> None:
     mixed = world.made.ids[ACME] | {"tenant": OTHER}
     before = await world.contents()

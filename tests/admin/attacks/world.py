@@ -255,5 +255,6 @@ async def _enter(site: Site, role: Role, of: TenantId | None) -> Keys:
     name = f"{role}@{of}"
     await site.accounts.create_user(name, role, of, PASSWORD, JANE)
     signed_in = await site.accounts.sign_in(name, PASSWORD, "192.0.2.7")
-    _, key = await site.accounts.create_token(name, role, of, 86_400, (Role.PROVIDER, JANE))
+    user = signed_in.user.id
+    _, key = await site.accounts.create_token(name, role, of, 86_400, (Role.PROVIDER, JANE), user=user)
     return Keys(signed_in.key, key)
