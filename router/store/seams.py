@@ -3,9 +3,10 @@
 Two things stand behind these seams: Redis (`router.store.redis_store`) and its twin in one process' memory
 (`router.store.memory`), which serves tests. The same test suite holds both.
 
-A question travels so: a router `ask`s with a job and a waiter; the cache answers at once, or the job waits on
-its tenant's queue, where every further question with the same key joins it; a worker `take`s it and `settle`s
-it with an answer; that answer reaches each waiter's router through its `Answers`, as (token, answer).
+A question travels so: a router `ask`s with a job and a waiter; the cache answers at once, or the job waits
+on its integration's queue, where every further question with the same key joins it; a worker `take`s it and
+`settle`s it with an answer; that answer reaches each waiter's router through its `Answers`, as (token,
+answer).
 
 All of it is at-least-once: a look-up only reads, and a call is moved once because it is claimed on the
 channel.
@@ -16,12 +17,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from router.core.breakers import Verdict
 from router.core.call_logs import FinishedCall
 from router.core.decisions import Decision
 from router.core.errands import AnyErrand, Reply
 from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
+from router.store.lane_seam import Lanes
 from router.store.plan_seam import PlanBoard
 
 
@@ -61,13 +64,26 @@ class StoreHealth(Struct, frozen=True, kw_only=True):
     round_trip_ms: float
 
 
+class Room(Struct, frozen=True):
+    """How many jobs of one tenant a worker can take, so that none fills all of its slots."""
+
+    each: int = 1_000_000
+    left: dict[TenantId, int] = {}
+    """Of tenants with less than that, because it has jobs of them in hand."""
+
+
+ROOM_FOR_ALL = Room()
+NO_VERDICT = Verdict()
+
+
 class LookupQueue(Protocol):
     """A router's side of look-ups."""
 
     async def ask(self, job: LookupJob, waiter: Waiter) -> Asked:
-        """The cached answer, or the promise of one for the waiter.
+        """The cached answer, the promise of one for the waiter, or at once why the CRM is not asked.
 
-        Asking again with the same waiter changes nothing. Raises `StoreUnavailable`, `StoreOverloaded`.
+        Asking again with the same waiter changes nothing. A queue that is full loses the oldest job of this
+        integration, whose callers are told. Raises `StoreUnavailable`, `StoreOverloaded`.
         """
 
 
@@ -88,16 +104,23 @@ class JobQueue(Protocol):
     def expired_jobs(self) -> int:
         """Jobs this worker found with nobody left to wait for them, and dropped."""
 
-    async def take(self, most: int) -> list[TakenJob]:
+    @property
+    def refused_jobs(self) -> int:
+        """Jobs this worker found that nobody may or can look up in time, and told their callers."""
+
+    async def take(self, most: int, room: Room = ROOM_FOR_ALL) -> list[TakenJob]:
         """Wait at most about two seconds for work and take up to `most` jobs, tenants in turn.
 
-        It may return none, and does so while the store is away: call it again.
+        Only what its integration's allowance and breaker have room for is handed out, over all workers. It
+        may return none, and does so while the store is away: call it again.
         """
 
-    async def settle(self, taken: TakenJob, answer: Answer) -> int:
-        """Cache the answer, end the job and answer its waiters; how many they were.
+    async def settle(self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT) -> int:
+        """Cache the answer, end the job, note what it tells of its CRM, and answer its waiters; how many
+        they were.
 
-        Settling what somebody else has settled changes nothing. Raises `StoreError`.
+        Where it failed, an answer in the cache stands in for it. Settling what somebody else has settled
+        changes nothing. Raises `StoreError`.
         """
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:
@@ -344,6 +367,9 @@ class Store(Protocol):
 
     @property
     def jobs(self) -> JobQueue: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
 
     @property
     def decisions(self) -> DecisionStream: ...
