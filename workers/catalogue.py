@@ -16,8 +16,10 @@ from typing import Any, Protocol
 import structlog
 from msgspec import Struct
 
+from router.core.allowances import allowance_of
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.lookups import LookupJob
+from router.core.manifests import Manifest
 from router.core.plans import digest_of, find_integration, own_integration_name
 from router.core.rules import Credentials
 from router.core.tenants import Integration, Tenant
@@ -68,6 +70,7 @@ BUILT_IN: Mapping[str, Connector[Any]] = {
 }
 SECRETS_KEPT_SECONDS = 30.0
 KEPT_MOST = 20_000
+NO_MANIFESTS: Mapping[str, Manifest] = {}
 
 
 def load_connectors() -> dict[str, Connector[Any]]:
@@ -102,8 +105,6 @@ class Found(Struct, frozen=True):
     """An integration, ready to be asked."""
 
     subject: Subject
-    in_flight: int
-    """Look-ups at the same time that its tenant allows."""
     revision: str
     """Of the settings in hand; a job made from other settings carries another one."""
 
@@ -128,12 +129,14 @@ class Catalogue:
         connectors: Mapping[str, Connector[Any]] = BUILT_IN,
         environment: Mapping[str, str] = os.environ,
         vault: Vault | None = None,
+        manifests: Mapping[str, Manifest] = NO_MANIFESTS,
     ) -> None:
         self._tenants = tenants
         self._clock = clock
         self._connectors = connectors
         self._environment = environment
         self._vault = vault
+        self._manifests = manifests
         self._kept: dict[_Wanted, _Kept] = {}
 
     def find(self, job: LookupJob) -> Found:
@@ -194,8 +197,9 @@ class Catalogue:
             tenant=tenant.id,
             integration=integration.name,
             grant=GrantName(tenant.id, integration.name, credentials_of, identity),
+            allowance=allowance_of(integration, self._manifests.get(integration.connector)),
         )
-        return Found(subject, integration.in_flight, revision)
+        return Found(subject, revision)
 
     def _unsealer(
         self, tenant: TenantId, integration: IntegrationName, rule: RuleName | None

@@ -105,11 +105,14 @@ class BreakerState(Struct, frozen=True, kw_only=True):
     in_flight: int = 0
 
 
-def health_of(fault: Fault | None, attempts: int) -> Health:
-    """Of a look-up that failed with this fault, or with none brought an answer."""
-    if not attempts:
-        return Health.UNTOLD
-    return Health.UNWELL if fault in UNWELL_FAULTS else Health.WELL
+def health_of(fault: Fault | None, attempts: int, *, is_fair: bool) -> Health:
+    """Of a look-up that failed with this fault, or with none brought an answer.
+
+    `is_fair`: the CRM, or what signs in to it, had its chance; with no attempt at all an answer came from us.
+    """
+    if fault in UNWELL_FAULTS:
+        return Health.UNWELL if is_fair else Health.UNTOLD
+    return Health.WELL if attempts else Health.UNTOLD
 
 
 def refusal_of(breaker: Breaker, now: float, job_id: str = "") -> Refused | None:

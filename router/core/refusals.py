@@ -26,7 +26,7 @@ class Refused(Struct, frozen=True, omit_defaults=True):
 
 def refusal_text(refused: Refused) -> str:
     """In an admin's words; continues "The CRM could not answer: …"."""
-    times = "once" if refused.failures == 1 else f"{refused.failures} times"
+    times = f"{refused.failures} time{'' if refused.failures == 1 else 's'} in a row"
     wait = f"{max(refused.wait_seconds, 0.0):.0f} s"
     match refused.why:
         case Refusal.OPEN:

@@ -14,6 +14,7 @@ go leave no names behind. What a dead worker held is taken over by the others' `
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import structlog
 from msgspec import Struct
@@ -113,7 +114,7 @@ class RedisJobQueue:
                 taken += await self._take_from(shard, most - len(taken), room)
         if not any(shard.has_work for shard in self._shards):
             self._has_work.clear()
-        elif not taken and room.left:
+        elif not taken and (room.left or room.left_lanes):
             await asyncio.sleep(ROOM_PAUSE_SECONDS)
         return taken
 
@@ -200,7 +201,8 @@ class RedisJobQueue:
                 most,
                 TURNS_MOST,
                 min(room.each, most),
-                *(part for each in room.left.items() for part in each),
+                min(room.each_lane, most),
+                *_less(room),
             )
         except StoreError as error:
             log.warning("store.take_failed", problem=str(error))
@@ -292,6 +294,14 @@ class _Place(Struct, frozen=True):
     job_id: str
     lane: str | bytes
     digest: str | bytes
+
+
+def _less(room: Room) -> Iterator[str | int]:
+    """Each name with less room than others, and how much it has; no tenant's name has a colon."""
+    for tenant, left in room.left.items():
+        yield from (tenant, left)
+    for (tenant, integration), left in room.left_lanes.items():
+        yield from (f"{tenant}:{integration}", left)
 
 
 def _best(answer: Answer, old: bytes) -> Answer:

@@ -21,10 +21,5 @@ class Lanes(Protocol):
         It gets what calls leave. Raises `StoreError`.
         """
 
-    async def spent(
-        self, tenant: TenantId, integration: IntegrationName, allowance: Allowance, requests: int
-    ) -> None:
-        """So many more requests were sent; a negative number was not needed. Raises `StoreError`."""
-
     async def state(self, tenant: TenantId, integration: IntegrationName) -> BreakerState:
         """How its CRM fares, for a person. Raises `StoreError`."""

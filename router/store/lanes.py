@@ -20,12 +20,15 @@ class RedisLanes:
     async def spend(
         self, tenant: TenantId, integration: IntegrationName, allowance: Allowance, requests: int
     ) -> float:
-        return await self._spend(tenant, integration, allowance, requests, is_sent=False)
-
-    async def spent(
-        self, tenant: TenantId, integration: IntegrationName, allowance: Allowance, requests: int
-    ) -> None:
-        await self._spend(tenant, integration, allowance, requests, is_sent=True)
+        wait_ms = await self._scripts.run(
+            "lane_spend",
+            self._queue(tenant),
+            tenant,
+            integration,
+            allowance.interval_seconds * 1000,
+            requests,
+        )
+        return float(wait_ms) / 1000
 
     async def state(self, tenant: TenantId, integration: IntegrationName) -> BreakerState:
         failures, problem, is_open, open_ms, retry_ms, paused_ms, waiting, held = await self._scripts.run(
@@ -41,21 +44,6 @@ class RedisLanes:
             waiting=waiting,
             in_flight=held,
         )
-
-    async def _spend(
-        self,
-        tenant: TenantId,
-        integration: IntegrationName,
-        allowance: Allowance,
-        requests: int,
-        *,
-        is_sent: bool,
-    ) -> float:
-        interval_ms = allowance.interval_seconds * 1000
-        wait_ms = await self._scripts.run(
-            "lane_spend", self._queue(tenant), tenant, integration, interval_ms, requests, int(is_sent)
-        )
-        return float(wait_ms) / 1000
 
     def _queue(self, tenant: TenantId) -> tuple[str, ...]:
         return self._keys.queue(self._keys.shard(tenant))

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from router.core.allowances import seconds_to_wait, spend
 from router.core.breakers import Verdict
-from router.core.identities import IntegrationName, TenantId
+from router.core.identities import TenantId
 from router.core.lookups import Answer
 from router.core.refusals import Refusal, Refused
 from router.store.cached import kept_seconds
@@ -20,9 +20,11 @@ from router.store.limits import (
     stale_answer,
 )
 from router.store.memory_lanes import Entry, Kept, Lane, MemoryLanes
-from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, Room, TakenJob
+from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, LaneName, Room, TakenJob
 
 ROOM_PAUSE_SECONDS = 0.02
+SHORTEST_SECONDS = 0.001
+"""A timer may come a moment early."""
 
 
 class MemoryJobQueue:
@@ -44,13 +46,14 @@ class MemoryJobQueue:
         ends_at = lanes.now() + TAKE_WAIT_SECONDS
         while most > 0:
             taken, looks_at = self._take(most, room) if self._is_there() else ([], None)
-            now = lanes.now()
-            if taken or now >= ends_at:
+            if taken or lanes.now() >= ends_at - SHORTEST_SECONDS:
                 return taken
             lanes.has_work.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(ends_at, looks_at or ends_at) - now):
+                async with asyncio.timeout_at(min(ends_at, looks_at or ends_at)):
                     await lanes.has_work.wait()
+            if room.left or room.left_lanes:
+                return []  # there may be more room by now
         return []
 
     def _is_there(self) -> bool:
@@ -62,22 +65,16 @@ class MemoryJobQueue:
 
     def _take(self, most: int, room: Room) -> tuple[list[TakenJob], float | None]:
         """Jobs, and when it is worth another look at what must wait."""
-        lanes, left = self._lanes, dict(room.left)
         taken: list[TakenJob] = []
         looks_at: float | None = None
         must_wait: set[TenantId] = set()
         while len(taken) < most and (tenant := self._next_tenant(must_wait)) is not None:
-            if left.get(tenant, room.each) <= 0:
-                must_wait.add(tenant)
-                looks_at = min(looks_at or float("inf"), lanes.now() + ROOM_PAUSE_SECONDS)
-                continue
-            served = self._serve_tenant(tenant)
+            served = self._serve_tenant(tenant, _what_is_left(room, taken))
             if isinstance(served, TakenJob):
                 taken.append(served)
-                left[tenant] = left.get(tenant, room.each) - 1
             else:
                 must_wait.add(tenant)
-                looks_at = min(looks_at or float("inf"), served) if served else looks_at
+                looks_at = _sooner(looks_at, served)
         return taken, looks_at
 
     def _next_tenant(self, passed_over: set[TenantId]) -> TenantId | None:
@@ -87,37 +84,40 @@ class MemoryJobQueue:
             turns.move_to_end(tenant)
         return tenant
 
-    def _serve_tenant(self, tenant: TenantId) -> TakenJob | float | None:
+    def _serve_tenant(self, tenant: TenantId, room: Room) -> TakenJob | float | None:
         """A job of one of its lanes, or when one may be served."""
         names = self._lanes.turns[tenant]
         looks_at: float | None = None
+        if room.of(tenant) <= 0:
+            return self._lanes.now() + ROOM_PAUSE_SECONDS
         for name in list(names):
-            served = self._serve(tenant, name)
+            served = self._serve((tenant, name), room)
             if isinstance(served, TakenJob):
                 names.move_to_end(name)
                 return served
             if served is None:
                 del names[name]
-            else:
-                looks_at = min(looks_at or served, served)
+            looks_at = _sooner(looks_at, served)
         if not names:
             del self._lanes.turns[tenant]
         return looks_at
 
-    def _serve(self, tenant: TenantId, name: IntegrationName) -> TakenJob | float | None:
-        lane, now = self._lanes.lane(tenant, name), self._lanes.now()
+    def _serve(self, name: LaneName, room: Room) -> TakenJob | float | None:
+        lane, now = self._lanes.lane(*name), self._lanes.now()
         while (entry := self._next_in_time(lane, now)) is not None:
             oldest_ends = self._lanes.deadline_of(next(iter(lane.waiting.values()))) - HOPELESS_SECONDS
             until = self._lanes.deadline_of(entry)
             if (refused := lane.refusal(now, until, entry.id)) is not None:
                 self._refuse(entry, refused)
                 continue
+            if room.of_lane(name) <= 0:
+                return now + ROOM_PAUSE_SECONDS
             allowance = entry.job.allowance
             wait = seconds_to_wait(lane.spent, allowance, now)
             if wait > 0:
-                return max(min(now + wait, oldest_ends), now + 0.001)
+                return max(min(now + wait, oldest_ends), now + SHORTEST_SECONDS)
             if not lane.breaker.is_open and len(lane.held) >= allowance.in_flight:
-                return max(oldest_ends, now + 0.001)
+                return max(oldest_ends, now + SHORTEST_SECONDS)
             lane.become_probe(entry.id, until)
             lane.spent = spend(lane.spent, allowance, allowance.requests_per_lookup, now)
             return self._hand_out(lane, entry)
@@ -201,3 +201,17 @@ class MemoryJobQueue:
         left = lanes.deadline_of(entry) - lanes.now()
         tenant = entry.job.key.tenant
         return TakenJob(entry.id, tenant, entry.job, left, entry.deliveries, entry.first_waiter)
+
+
+def _what_is_left(room: Room, taken: list[TakenJob]) -> Room:
+    left, left_lanes = dict(room.left), dict(room.left_lanes)
+    for job in taken:
+        name = (job.tenant, job.job.key.integration)
+        left[job.tenant] = left.get(job.tenant, room.each) - 1
+        left_lanes[name] = left_lanes.get(name, room.each_lane) - 1
+    return Room(room.each, room.each_lane, left, left_lanes)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    moments = [moment for moment in (one, other) if moment is not None]
+    return min(moments, default=None)

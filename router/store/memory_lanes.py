@@ -20,8 +20,7 @@ from router.core.identities import IntegrationName, RouterName, TenantId
 from router.core.lookups import Answer, LookupJob, LookupKey, Waiter
 from router.core.refusals import Refusal, Refused
 from router.store.limits import FLIGHT_SLACK_SECONDS, HOPELESS_SECONDS
-
-LaneName = tuple[TenantId, IntegrationName]
+from router.store.seams import LaneName
 
 
 @dataclass
@@ -119,13 +118,6 @@ class MemoryLanes:
             return interval
         lane.spent = spend(lane.spent, allowance, requests, self.now())
         return 0.0
-
-    async def spent(
-        self, tenant: TenantId, integration: IntegrationName, allowance: Allowance, requests: int
-    ) -> None:
-        self.check()
-        lane = self.lane(tenant, integration)
-        lane.spent = spend(lane.spent, allowance, requests, self.now())
 
     async def state(self, tenant: TenantId, integration: IntegrationName) -> BreakerState:
         self.check()

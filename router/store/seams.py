@@ -64,12 +64,25 @@ class StoreHealth(Struct, frozen=True, kw_only=True):
     round_trip_ms: float
 
 
+LaneName = tuple[TenantId, IntegrationName]
+
+
 class Room(Struct, frozen=True):
-    """How many jobs of one tenant a worker can take, so that none fills all of its slots."""
+    """How much a worker can take, so that no tenant fills all of its slots and no CRM all of a tenant's."""
 
     each: int = 1_000_000
+    """Jobs of one tenant."""
+    each_lane: int = 1_000_000
+    """Jobs of one of its integrations."""
     left: dict[TenantId, int] = {}
-    """Of tenants with less than that, because it has jobs of them in hand."""
+    """Of tenants with less room than that, because jobs of them are in hand."""
+    left_lanes: dict[LaneName, int] = {}
+
+    def of(self, tenant: TenantId) -> int:
+        return self.left.get(tenant, self.each)
+
+    def of_lane(self, lane: LaneName) -> int:
+        return self.left_lanes.get(lane, self.each_lane)
 
 
 ROOM_FOR_ALL = Room()

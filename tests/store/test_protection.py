@@ -373,10 +373,13 @@ async def test_worker_takes_no_more_of_a_tenant_than_it_has_room_for(rig: Rig) -
         await rig.store.lookups.ask(a_job(number(index)), a_waiter(f"t{index}"))
         await rig.store.lookups.ask(a_job(number(index), "other"), a_waiter(f"o{index}"))
 
-    taken = await taken_now(rig, room=Room(each=3, left={ACME: 1}), seconds=1)
+        await rig.store.lookups.ask(a_job(number(index), "third"), a_waiter(f"d{index}"))
+
+    room = Room(each=3, left={ACME: 1}, left_lanes={(TenantId("third"), CRM): 2})
+    taken = await taken_now(rig, room=room, seconds=1)
     none = await taken_now(rig, room=Room(each=0, left={ACME: 0}))
 
-    assert Counter(job.tenant for job in taken) == {"acme": 1, "other": 3}
+    assert Counter(job.tenant for job in taken) == {"acme": 1, "other": 3, "third": 2}
     assert none == []
 
 
@@ -388,7 +391,8 @@ async def test_what_no_caller_waits_for_gets_what_calls_leave(rig: Rig) -> None:
     second = await spend(ACME, CRM, allowance, 1)
     await asyncio.sleep(0.3)
     third = await spend(ACME, CRM, allowance, 1)
-    await rig.store.lanes.spent(ACME, CRM, allowance, 3)
+    await asyncio.sleep(0.3)
+    await spend(ACME, CRM, allowance, 4)
     fourth = await spend(ACME, CRM, allowance, 1)
     unlimited = await spend(ACME, IntegrationName("other"), Allowance(), 1)
 

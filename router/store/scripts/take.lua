@@ -1,12 +1,13 @@
 -- A worker takes jobs: one of the first tenant on the ring, one of the next, and round again; of a tenant's lanes
 -- one after the other. While a lane keeps up its oldest job goes first. Once that has waited for long, not all can be
 -- served, and the newest goes first: it has the most of its caller's time left.
--- ARGV: most, turns, most of one tenant, pairs of a tenant and how many of it the worker has room for
+-- ARGV: most, turns, most of one tenant, of one lane, and pairs: a tenant or `<tenant>:<lane>` that this worker has
+--   less room for, and how many of it
 -- Returns {jobs nobody waited for, tenants left on the ring, jobs, jobs that are refused, ms until the next look or -1}
 
-local most, turns, each = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local most, turns, each, each_lane = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local rooms = {}
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   rooms[ARGV[i]] = tonumber(ARGV[i + 1])
 end
 
@@ -60,8 +61,11 @@ local function hand_out(tenant, lane, id, job, left)
   jobs[#jobs + 1] = {tenant, id, job.job, job.digest, math.floor(left), 1, job.first_waiter, lane}
 end
 
--- Serve a lane once: true when a job was handed out; else the moment at which it is worth another look, or nil.
+-- Serve a lane once: 'served', or 'full' when this worker has no room for more of it; else the moment at which it is
+-- worth another look, or nil.
 local function serve(tenant, lane)
+  local name = tenant .. ':' .. lane
+  local room = rooms[name] or each_lane
   local key = state_key(tenant, lane)
   local state = read_state(key)
   for _ = 1, SWEEP_MOST do
@@ -78,7 +82,9 @@ local function serve(tenant, lane)
       end
     end
     local why = refusal(state, now, now + left, id)
-    if not why then
+    if not why and room <= 0 then
+      return 'full'
+    elseif not why then
       local is_probe = state.retry > 0
       local at = due_at(state, job, now)
       if at == 0 and not is_probe and redis.call('ZCARD', held_key(tenant, lane)) >= job.in_flight then
@@ -92,7 +98,8 @@ local function serve(tenant, lane)
       end
       spend(key, state, job.interval, job.cost, now)
       hand_out(tenant, lane, id, job, left)
-      return true
+      rooms[name] = room - 1
+      return 'served'
     end
     refuse(tenant, lane, id, job.digest, why)
   end
@@ -100,23 +107,24 @@ local function serve(tenant, lane)
 end
 
 local function serve_tenant(tenant)
-  local next_look = nil
+  local next_look, is_full = nil, false
   local lanes = redis.call('ZRANGE', lanes_key(tenant), 0, LANES_MOST - 1)
   for _, lane in ipairs(lanes) do
     local served = serve(tenant, lane)
-    if served == true then
+    if served == 'served' then
       if #lanes > 1 then
         redis.call('ZADD', lanes_key(tenant), whole(now * 1000 + #jobs), lane)
       end
-      return true
-    end
-    if served then
+      return served
+    elseif served == 'full' then
+      is_full = true
+    elseif served then
       next_look = math.min(next_look or served, served)
     elseif redis.call('EXISTS', held_key(tenant, lane)) == 0 then
       redis.call('ZREM', lanes_key(tenant), lane)
     end
   end
-  return next_look
+  return is_full and 'full' or next_look
 end
 
 wake_due(now, turns)
@@ -129,22 +137,20 @@ while #jobs < most and #refused < REFUSED_MOST and turns > 0 and passed_over < r
     break
   end
   local room = rooms[tenant] or each
-  if room <= 0 then
+  local served = room > 0 and serve_tenant(tenant) or room <= 0 and 'full' or nil
+  if served == 'served' then
+    rooms[tenant] = room - 1
+    passed_over = 0
     redis.call('RPUSH', READY, tenant)
+  elseif served == 'full' then
     passed_over = passed_over + 1
+    redis.call('RPUSH', READY, tenant)
+  elseif served and served <= now then
+    redis.call('RPUSH', READY, tenant)
   else
-    local served = serve_tenant(tenant)
-    if served == true then
-      rooms[tenant] = room - 1
-      passed_over = 0
-    end
-    if served == true or (served and served <= now) then
-      redis.call('RPUSH', READY, tenant)
-    else
-      redis.call('SREM', RINGED, tenant)
-      if served then
-        redis.call('ZADD', LATER, whole(served), tenant)
-      end
+    redis.call('SREM', RINGED, tenant)
+    if served then
+      redis.call('ZADD', LATER, whole(served), tenant)
     end
   end
 end
