@@ -64,7 +64,7 @@ class Verdict(Struct, frozen=True):
 
 class Breaker(Struct, frozen=True):
     failures: int = 0
-    """In a row, those while it is open counted."""
+    """In a row, or of the window that opened it; those while it is open are counted."""
     problem: str = ""
     """The latest failure's."""
     opened_at: float = 0.0
@@ -147,7 +147,7 @@ def noted(breaker: Breaker, job_id: str, verdict: Verdict, now: float, jitter: f
 
 
 def _answered(breaker: Breaker, now: float) -> Breaker:
-    if breaker.is_open or not breaker.window_at:
+    if breaker.is_open or not breaker.asked:
         return breaker
     if now - breaker.window_at > WINDOW_SECONDS:
         return CLOSED
@@ -155,11 +155,14 @@ def _answered(breaker: Breaker, now: float) -> Breaker:
 
 
 def _failed(breaker: Breaker, now: float, jitter: float) -> Breaker:
-    if not breaker.window_at or now - breaker.window_at > WINDOW_SECONDS:
+    if not breaker.asked or now - breaker.window_at > WINDOW_SECONDS:
         breaker = replace(breaker, window_at=now, asked=0, failed=0)
     breaker = replace(breaker, asked=breaker.asked + 1, failed=breaker.failed + 1)
-    is_share = breaker.asked >= WINDOW_LEAST and breaker.failed >= breaker.asked * SHARE_MOST
-    return _opened(breaker, now, jitter) if breaker.failures >= FAILURES_MOST or is_share else breaker
+    if breaker.failures >= FAILURES_MOST:
+        return _opened(breaker, now, jitter)
+    if breaker.asked >= WINDOW_LEAST and breaker.failed >= breaker.asked * SHARE_MOST:
+        return _opened(replace(breaker, failures=breaker.failed), now, jitter)
+    return breaker
 
 
 def _opened(breaker: Breaker, now: float, jitter: float) -> Breaker:

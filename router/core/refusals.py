@@ -19,14 +19,14 @@ class Refusal(StrEnum):
 class Refused(Struct, frozen=True, omit_defaults=True):
     why: Refusal
     failures: int = 0
-    """Look-ups that failed in a row."""
+    """Look-ups that failed, in a row or of late."""
     wait_seconds: float = 0.0
     """Until it is tried again."""
 
 
 def refusal_text(refused: Refused) -> str:
     """In an admin's words; continues "The CRM could not answer: …"."""
-    times = f"{refused.failures} time{'' if refused.failures == 1 else 's'} in a row"
+    times = f"{refused.failures} time{'' if refused.failures == 1 else 's'}"
     wait = f"{max(refused.wait_seconds, 0.0):.0f} s"
     match refused.why:
         case Refusal.OPEN:

@@ -146,7 +146,7 @@ STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
         (
             (
                 "The cache had an old answer of “crm” for +41791234567, 83 min old; it served, "
-                "and no new one was asked for: the CRM has failed 7 times in a row and is left alone; "
+                "and no new one was asked for: the CRM has failed 7 times and is left alone; "
                 "the next try is in 12 s."
             ),
             "The CRM knows the caller: 1 record “Anna Muster”.",
@@ -156,7 +156,7 @@ STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
         told(plan(), parked(), refused(Refusal.PROBING, 1), WON, TAKEN),
         (
             "The CRM “crm” was to be asked for +41791234567, and was not.",
-            "The CRM could not answer: the CRM has failed 1 time in a row, and another look-up is trying it.",
+            "The CRM could not answer: the CRM has failed 1 time, and another look-up is trying it.",
         ),
     ),
     "not asked, for the CRM wants to be left alone": (

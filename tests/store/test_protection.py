@@ -103,6 +103,7 @@ async def test_half_of_all_look_ups_failing_opens_it(rig: Rig) -> None:
 
     assert before.state is CacheState.MISSING
     assert (await rig.store.lookups.ask(a_job(number(99)), a_waiter())).state is CacheState.REFUSED
+    assert (await rig.store.lanes.state(ACME, CRM)).failures == 11
 
 
 async def test_breaker_is_of_one_integration_of_one_tenant(rig: Rig) -> None:

@@ -56,7 +56,7 @@ class ListedIntegration(Struct, frozen=True):
     """`left alone`, `ready`, `signed in`, `not signed in`, `failing` or `unknown`."""
     told: str
     failures: int = 0
-    """Look-ups that failed in a row."""
+    """Look-ups that failed, in a row or of late."""
     open_seconds: float | None = None
     """For how long look-ups are answered without asking the CRM; None where they are not."""
     retry_seconds: float | None = None
@@ -134,7 +134,7 @@ def _with_breaker(row: ListedIntegration, state: BreakerState) -> ListedIntegrat
     if state.is_open:
         next_try = f"in {duration(state.retry_seconds)}" if state.retry_seconds else "with the next look-up"
         told = (
-            f"{state.failures} look-ups failed in a row: {state.problem}; "
+            f"{state.failures} look-ups failed: {state.problem}; "
             f"not asked for {duration(state.open_seconds)}, next try {next_try}"
         )
         return replace(
@@ -147,7 +147,7 @@ def _with_breaker(row: ListedIntegration, state: BreakerState) -> ListedIntegrat
         )
     notes = [row.told]
     if state.failures:
-        notes.append(f"{state.failures} look-ups failed in a row: {state.problem}")
+        notes.append(f"{state.failures} look-ups failed: {state.problem}")
     if state.paused_seconds:
         notes.append(f"the CRM asks to be left alone for {duration(state.paused_seconds)}")
     return replace(row, told="; ".join(note for note in notes if note), failures=state.failures)

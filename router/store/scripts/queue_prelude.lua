@@ -223,7 +223,10 @@ local function note_failure(key, state, id, now, problem)
   end
   state.asked, state.failed = state.asked + 1, state.failed + 1
   redis.call('HSET', key, 'w', whole(state.window), 'a', state.asked, 'b', state.failed)
-  if state.failures >= FAILURES_MOST or (state.asked >= WINDOW_LEAST and state.failed >= state.asked * SHARE_MOST) then
+  if state.failures >= FAILURES_MOST then
+    open_breaker(key, state, now)
+  elseif state.asked >= WINDOW_LEAST and state.failed >= state.asked * SHARE_MOST then
+    redis.call('HSET', key, 'f', state.failed)
     open_breaker(key, state, now)
   end
 end
