@@ -257,6 +257,19 @@ async def test_look_ups_in_flight_are_counted_over_all_workers(rig: Rig) -> None
     assert (state.in_flight, state.waiting) == (3, 6)
 
 
+async def test_job_of_a_full_integration_is_taken_as_soon_as_there_is_room(rig: Rig) -> None:
+    for index in range(3):
+        await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))
+        await taken_now(rig)
+    held = await rig.store.jobs.reclaim(0)
+    await rig.store.jobs.settle(held[0], FOUND, WELL)
+
+    (taken,) = await take_all(rig.store, 1, seconds=1.0)
+
+    assert (await rig.store.lanes.state(ACME, CRM)).in_flight == 1
+    assert taken.job.key.subject != held[0].job.key.subject
+
+
 async def test_integration_that_is_full_does_not_hold_up_its_tenant_s_other_one(rig: Rig) -> None:
     for index in range(5):
         await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))

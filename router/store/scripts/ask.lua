@@ -90,7 +90,10 @@ local function enqueue(first_waiter)
   for _, key in ipairs({JOBS, QUEUED, waiting_key(tenant, lane), lanes_key(tenant)}) do
     redis.call('PEXPIRE', key, STATE_MS)
   end
-  ring(tenant)
+  -- A tenant that waits for later has been looked at: its lanes with jobs have no room, and one more changes nothing.
+  if redis.call('ZCARD', waiting_key(tenant, lane)) == 1 or not redis.call('ZSCORE', LATER, tenant) then
+    ring(tenant)
+  end
   if state.retry > 0 then
     become_probe(state_name, state, id, deadline)
   end
