@@ -269,7 +269,7 @@ class RedisJobQueue:
     ) -> tuple[list[bytes], bytes]:
         """The job's waiters, and an old answer that can stand in for a failure."""
         sent = verdict.requests
-        waiters, old = await self._scripts.run(
+        waiters, old, turned = await self._scripts.run(
             "settle",
             self._keys.queue(self._keys.shard(place.tenant)),
             place.job_id,
@@ -284,7 +284,16 @@ class RedisJobQueue:
             0 if sent is None else sent - requests_expected,
             round(verdict.paused_seconds * 1000),
         )
+        if turned:
+            self._log_breaker(place, turned == b"opened", verdict.problem)
         return waiters, old
+
+    def _log_breaker(self, place: "_Place", is_open: bool, problem: str) -> None:
+        lane = place.lane if isinstance(place.lane, str) else place.lane.decode(errors="replace")
+        if is_open:
+            log.warning("crm.left_alone", tenant=place.tenant, integration=lane, problem=problem[:256])
+        else:
+            log.info("crm.answers_again", tenant=place.tenant, integration=lane)
 
 
 class _Place(Struct, frozen=True):

@@ -49,6 +49,8 @@ async def test_one_look_up_of_all_workers_tries_a_crm_that_was_dead(
     assert Counter(answer.outcome for answer in answers) == {Outcome.FOUND: 1, Outcome.CRM_ERROR: 29}
     assert len(crm[0].asked) == 1
     assert (closed.is_open, closed.failures) == (False, 0)
+    events = [event["event"] for number in range(WORKERS) for event in workers.events(f"worker-{number}")]
+    assert [events.count(event) for event in ("crm.left_alone", "crm.answers_again")] == [1, 1]
 
 
 async def test_all_workers_together_keep_to_the_requests_per_second(

@@ -194,17 +194,22 @@ local function oldest(tenant, lane)
   return first[1], tonumber(first[2])
 end
 
+-- What a script has made of a breaker, for the worker's log: 'opened', 'closed' or ''.
+local turned = ''
+
 local function open_breaker(key, state, now)
   local kept = math.min(OPEN_FIRST_MS * 2 ^ math.min(state.openings, 10), OPEN_MOST_MS)
   -- Redis' own random numbers are the same each time.
   local jitter = 1 - JITTER + 2 * JITTER * (redis.call('TIME')[2] % 1000) / 1000
   if state.retry == 0 then
     redis.call('HSET', key, 's', whole(now))
+    turned = 'opened'
   end
   keep_state(key, 'o', whole(now + kept * jitter), 'n', state.openings + 1)
   redis.call('HDEL', key, 'p', 'q')
 end
 
+-- Also forgets the failures of a CRM that has long been well.
 local function close_breaker(key)
   redis.call('HDEL', key, 'f', 'y', 's', 'o', 'n', 'p', 'q', 'w', 'a', 'b')
 end
@@ -238,6 +243,7 @@ local function note_health(key, state, id, health, now, problem)
     note_failure(key, state, id, now, problem)
   elseif is_probe and health == 'well' then
     close_breaker(key)
+    turned = 'closed'
   elseif is_probe then
     redis.call('HDEL', key, 'p', 'q')
   elseif health == 'well' and state.retry == 0 and state.window > 0 then

@@ -2,7 +2,7 @@
 -- tells of its CRM into the lane's state.
 -- ARGV: job id, tenant, lane, digest, cached value or '', kept ms, '1' when the answer is good for everybody,
 --   health, problem, requests more than expected, ms that the CRM wants to be left alone
--- Returns {waiters, an old answer that still serves or ''}
+-- Returns {waiters, an old answer that still serves or '', what became of the breaker}
 
 local id, tenant, lane, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local value, kept, is_good = ARGV[5], tonumber(ARGV[6]), ARGV[7] == '1'
@@ -45,4 +45,4 @@ if carrier and (carrier == id or is_good) then
     old = redis.call('GET', cache) or ''
   end
 end
-return {waiters, old}
+return {waiters, old, turned}
