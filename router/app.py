@@ -8,6 +8,7 @@ finishes those under way within their hold, and leaves the rest to the dialplan.
 import asyncio
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,7 @@ from router.ami.link import AmiLink
 from router.ami.seam import ServerNews
 from router.core.calls import Moment
 from router.core.identities import RouterName
+from router.core.manifests import Manifest
 from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
@@ -49,9 +51,10 @@ async def run_router(settings: Settings, folder: Path, stop: asyncio.Event, vers
     """Route calls until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
     store = await open_store(settings.redis)
     try:
-        check = tenant_check(settings, load_manifests(folder))
+        manifests = load_manifests(folder)
+        check = tenant_check(settings, manifests)
         tenants = await open_tenants(settings.tenants, folder, store.plans, check)
-        await _Router(settings, store, tenants, version).run(stop)
+        await _Router(settings, manifests, store, tenants, version).run(stop)
     finally:
         await store.aclose()
 
@@ -59,7 +62,14 @@ async def run_router(settings: Settings, folder: Path, stop: asyncio.Event, vers
 class _Router:
     """The parts of one router process, and the tasks that keep them going."""
 
-    def __init__(self, settings: Settings, store: Store, tenants: TenantSource, version: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        manifests: Mapping[str, Manifest],
+        store: Store,
+        tenants: TenantSource,
+        version: str,
+    ) -> None:
         self._settings = settings
         self._tenants = tenants
         plans = Plans(plan_of(tenant, settings.destinations) for tenant in tenants.tenants().values())
@@ -78,7 +88,7 @@ class _Router:
             self._recorder,
             self._call_logger,
             plans,
-            limits_of(settings),
+            limits_of(settings, manifests),
             current_moment,
         )
         self._statuses = StatusTeller(

@@ -25,6 +25,7 @@ from workers.connectors.names import unknown_field
 from workers.connectors.steps import Account, Question, Steps
 from workers.errors import LookupFailed, LookupRefused
 from workers.lookup import Lookups
+from workers.permits import Permits
 
 R = TypeVar("R")
 
@@ -39,10 +40,15 @@ NOBODYS = Caller("+999000000000", CallerKind.NUMBER, E164("+999000000000"))
 
 
 class Abilities:
-    def __init__(self, asker: Asker, accounts: Accounts, lookups: Lookups) -> None:
+    """`permits` keeps it from what may be asked of a CRM while calls need it; None: nothing does."""
+
+    def __init__(
+        self, asker: Asker, accounts: Accounts, lookups: Lookups, permits: Permits | None = None
+    ) -> None:
         self._asker = asker
         self._accounts = accounts
         self._lookups = lookups
+        self._permits = permits
 
     async def modules(self, subject: Subject) -> tuple[CrmModule, ...]:
         """Raises LookupFailed."""
@@ -60,7 +66,8 @@ class Abilities:
     async def try_job(self, subject: Subject, job: LookupJob) -> Tried:
         """The same for a job as a call's router makes it."""
         started_at = _now()
-        answer = await self._lookups.run(job, subject, job.budget_seconds)
+        permit = self._permits.of(subject) if self._permits else None
+        answer = await self._lookups.run(job, subject, job.budget_seconds, permit)
         number = job.caller.e164 if job.key.by is AskedBy.NUMBER else None
         spelt = spellings(number, subject.country) if number else ()
         return Tried(answer, spelt, answer.attempts, _now() - started_at)
@@ -133,6 +140,7 @@ class Abilities:
 
     async def _ask(self, subject: Subject, asking: Asking, steps_of: Callable[[Account[Any]], Steps[R]]) -> R:
         """Raises LookupFailed, its texts without secrets."""
+        asking.permit = self._permits.of(subject) if self._permits else None
         try:
             async with asyncio.timeout(asking.seconds_left):
                 return await self._accounts.ask(subject, asking, steps_of)

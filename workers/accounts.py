@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from router.core.allowances import Allowance
 from router.core.faults import Fault
 from router.core.identities import IntegrationName, TenantId
 from workers.asking import Asking
@@ -29,6 +30,7 @@ class Subject(Struct, frozen=True):
     tenant: TenantId
     integration: IntegrationName
     grant: GrantName
+    allowance: Allowance = Allowance()
 
     def __repr__(self) -> str:
         return f"Subject({self.connector.slug!r})"

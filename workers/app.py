@@ -7,12 +7,14 @@ tenants, until it is told to stop.
 import asyncio
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import structlog
 
+from router.core.manifests import Manifest
 from router.core.tenants import Tenant
+from router.settings.manifest_files import load_manifests
 from router.settings.model import Settings
 from router.settings.tenant_files import Changes
 from router.settings.vault import open_vault
@@ -31,6 +33,8 @@ from workers.grant_files import GrantFiles
 from workers.grants import Grants
 from workers.http import HttpClient
 from workers.lookup import Lookups
+from workers.permits import Permits
+from workers.quotas import Quotas
 from workers.runner import Runner
 from workers.slots import Slots
 
@@ -45,10 +49,11 @@ async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> N
     """Look up until `stop` is set. Raises `StoreMisconfigured` when the store's address is wrong."""
     store = await open_store(settings.redis)
     try:
+        manifests = load_manifests(folder)
         tenants = await open_tenants(settings.tenants, folder, store.plans)
         http = HttpClient(settings.worker)
         try:
-            await _Worker(settings, store, tenants, http).run(stop)
+            await _Worker(settings, manifests, store, tenants, http).run(stop)
         finally:
             await http.aclose()
     finally:
@@ -58,7 +63,14 @@ async def run_worker(settings: Settings, folder: Path, stop: asyncio.Event) -> N
 class _Worker:
     """The parts of one worker process, and the tasks that keep them going."""
 
-    def __init__(self, settings: Settings, store: Store, tenants: TenantSource, http: HttpClient) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        manifests: Mapping[str, Manifest],
+        store: Store,
+        tenants: TenantSource,
+        http: HttpClient,
+    ) -> None:
         self._settings = settings
         self._tenants = tenants
         self._name = worker_name(settings)
@@ -67,12 +79,13 @@ class _Worker:
         asker = Asker(http, limits)
         vault = open_vault(settings.vault)
         self._grants = Grants(store.grants, vault, asker, GrantFiles(Path(settings.vault.folder)))
-        accounts = Accounts(self._grants)
+        self._permits = Permits(store.lanes)
+        accounts = Accounts(self._grants, Quotas(tell=self._permits.pause))
         lookups = Lookups(asker, accounts, self._name)
         clock = asyncio.get_running_loop().time
-        catalogue = Catalogue(tenants, clock, load_connectors(), vault=vault)
+        catalogue = Catalogue(tenants, clock, load_connectors(), vault=vault, manifests=manifests)
         health = CrmHealth(store.crm_health)
-        abilities = Abilities(asker, accounts, lookups)
+        abilities = Abilities(asker, accounts, lookups, self._permits)
         self._errands = ErrandRunner(store.errands, catalogue, abilities, self._grants, asker, vault, health)
         writer = CallLogWriter(store.call_log, catalogue, abilities)
         self._call_log = CallLogSender(store.call_log, writer.write)
@@ -109,6 +122,7 @@ class _Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._permits.aclose()
             await self._grants.aclose()
         log.info("worker.stopped", worker=self._name)
 

@@ -12,7 +12,7 @@ not begun.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
@@ -38,6 +38,10 @@ SHORTEST_ATTEMPT_SECONDS = 0.1
 """With less than this left, another attempt is not begun."""
 PROBLEM_MOST = 300
 STEPS_MOST = 50
+
+
+Permit = Callable[[float], Awaitable[None]]
+"""Waits until one more request may be sent, at most so many seconds. Raises LookupUnavailable."""
 
 
 class Sender(Protocol):
@@ -93,6 +97,10 @@ class Asking:
         self._attempts_most = attempts_most
         self.quota: Quota | None = None
         """Of the integration that is asked; None while nobody is known to be."""
+        self.permit: Permit | None = None
+        """Of what no caller waits for; a look-up has been let through before it came to a worker."""
+        self.was_held_back = False
+        """A quota that was known to be used up kept a request from being sent."""
         self._started_at = clock()
         self.request: Request | None = None
         """The latest one."""
@@ -144,11 +152,12 @@ class Asking:
         return await retrying(self._attempt, request)
 
     async def _attempt(self, request: Request) -> Response:
+        self._require_quota()
+        if self.permit is not None:
+            await self.permit(self.seconds_left)
         seconds = min(self._limits.attempt_seconds, self._deadline_at - self._clock())
         started_at = self._clock()
         try:
-            if self.quota is not None:
-                self.quota.require_open()
             self.attempts += 1
             response = await self._sender.send(request, max(seconds, 0.001))
             if self.quota is not None:
@@ -162,6 +171,16 @@ class Asking:
         finally:
             self.crm_seconds += self._clock() - started_at
         return response
+
+    def _require_quota(self) -> None:
+        """Raises LookupUnavailable."""
+        try:
+            if self.quota is not None:
+                self.quota.require_open()
+        except LookupFailed as error:
+            self._last_failure = error
+            self.was_held_back = True
+            raise
 
     def _note_throttling(self, error: LookupFailed) -> None:
         """Only with a time to wait: without one the next attempt's own pause is the best guess."""

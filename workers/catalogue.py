@@ -16,12 +16,14 @@ from typing import Any, Protocol
 import structlog
 from msgspec import Struct
 
+from router.core.allowances import allowance_of
 from router.core.errands import TryDraft
 from router.core.identities import IntegrationName, RuleName, TenantId
 from router.core.lookups import LookupJob
+from router.core.manifests import Manifest
 from router.core.plans import digest_of, find_integration, own_integration_name
 from router.core.rules import Credentials
-from router.core.tenants import Tenant
+from router.core.tenants import Integration, Tenant
 from router.settings.entry_points import added_connectors
 from router.settings.errors import SecretMissing
 from router.settings.sealed import Sealer
@@ -70,6 +72,7 @@ BUILT_IN: Mapping[str, Connector[Any]] = {
 SECRETS_KEPT_SECONDS = 30.0
 KEPT_MOST = 20_000
 NOT_HERE = "the worker does not have this integration's configuration"
+NO_MANIFESTS: Mapping[str, Manifest] = {}
 
 
 def load_connectors() -> dict[str, Connector[Any]]:
@@ -104,21 +107,8 @@ class Found(Struct, frozen=True):
     """An integration, ready to be asked."""
 
     subject: Subject
-    in_flight: int
-    """Look-ups at the same time that its tenant allows."""
     revision: str
     """Of the settings in hand; a job made from other settings carries another one."""
-
-
-class _Given(Struct, frozen=True):
-    """What an integration is made of."""
-
-    name: IntegrationName
-    connector: str
-    settings: Mapping[str, Any]
-    credentials_of: RuleName | None
-    credentials: Credentials | None
-    """Those of that rule, in place of the integration's."""
 
 
 _Wanted = tuple[TenantId, IntegrationName, RuleName | None]
@@ -141,12 +131,14 @@ class Catalogue:
         connectors: Mapping[str, Connector[Any]] = BUILT_IN,
         environment: Mapping[str, str] = os.environ,
         vault: Vault | None = None,
+        manifests: Mapping[str, Manifest] = NO_MANIFESTS,
     ) -> None:
         self._tenants = tenants
         self._clock = clock
         self._connectors = connectors
         self._environment = environment
         self._vault = vault
+        self._manifests = manifests
         self._kept: dict[_Wanted, _Kept] = {}
 
     def find(self, job: LookupJob) -> Found:
@@ -178,8 +170,8 @@ class Catalogue:
         tenant = self._tenants.tenant(errand.tenant)
         if tenant is None:
             raise IntegrationUnusable(NOT_HERE)
-        given = _Given(errand.integration, errand.connector, errand.settings, errand.rule, errand.credentials)
-        return self._found(tenant, given, in_flight=1)
+        drafted = Integration(name=errand.integration, connector=errand.connector, settings=errand.settings)
+        return self._found(tenant, drafted, errand.rule, errand.credentials)
 
     def _read(self, wanted: _Wanted, tenant: Tenant | None) -> _Kept:
         _, name, credentials_of = wanted
@@ -189,33 +181,40 @@ class Catalogue:
             raise IntegrationUnusable(NOT_HERE)
         try:
             credentials = _credentials(tenant, credentials_of)
-            given = _Given(name, integration.connector, integration.settings, credentials_of, credentials)
-            found = self._found(tenant, given, integration.in_flight)
+            found = self._found(tenant, integration, credentials_of, credentials)
         except IntegrationUnusable as unusable:
             return _Kept(tenant, self._clock(), None, unusable.problem)
         return _Kept(tenant, self._clock(), found)
 
-    def _found(self, tenant: Tenant, given: _Given, in_flight: int) -> Found:
-        connector = self._connectors.get(given.connector)
+    def _found(
+        self,
+        tenant: Tenant,
+        integration: Integration,
+        credentials_of: RuleName | None,
+        credentials: Credentials | None,
+    ) -> Found:
+        """`credentials`: those of that rule, in place of the integration's."""
+        connector = self._connectors.get(integration.connector)
         if connector is None:
-            raise IntegrationUnusable(f"the worker has no connector `{given.connector}`")
-        settings = given.settings
-        if given.credentials is not None:
-            settings = connector.with_credentials(settings, given.credentials)
-        what = f"the configuration of `{given.name}`"
-        unseal = self._unsealer(tenant.id, given.name, given.credentials_of if given.credentials else None)
-        read = read_settings(settings, connector.settings, self._environment, what, unseal)
-        told = {key: settings[key] for key in connector.identity if key in settings}
-        identity = digest_of(given.connector, told)
+            raise IntegrationUnusable(f"the worker has no connector `{integration.connector}`")
+        given: Mapping[str, Any] = integration.settings
+        if credentials is not None:
+            given = connector.with_credentials(given, credentials)
+        what = f"the configuration of `{integration.name}`"
+        unseal = self._unsealer(tenant.id, integration.name, credentials_of if credentials else None)
+        settings = read_settings(given, connector.settings, self._environment, what, unseal)
+        told = {key: given[key] for key in connector.identity if key in given}
+        identity = digest_of(integration.connector, told)
         subject = Subject(
             connector=connector,
-            settings=read,
+            settings=settings,
             country=tenant.country,
             tenant=tenant.id,
-            integration=given.name,
-            grant=GrantName(tenant.id, given.name, given.credentials_of, identity),
+            integration=integration.name,
+            grant=GrantName(tenant.id, integration.name, credentials_of, identity),
+            allowance=allowance_of(integration, self._manifests.get(integration.connector)),
         )
-        return Found(subject, in_flight, digest_of(given.connector, given.settings, given.credentials))
+        return Found(subject, digest_of(integration.connector, integration.settings, credentials))
 
     def _unsealer(
         self, tenant: TenantId, integration: IntegrationName, rule: RuleName | None

@@ -1,22 +1,25 @@
 """What CRMs say of their quotas: when one is used up, an integration is not asked again before it is open.
 
-A CRM says so with status 429 and Retry-After, or in the headers of its last good answer. Asking on would only
-lengthen the wait, and some CRMs then lock the whole account out. This is one worker's knowledge; it ends by
-itself, at the latest after `LONGEST_SECONDS`.
+A CRM says so with status 429 and Retry-After, or in the headers of its last good answer. Asking on would
+only lengthen the wait, and some CRMs then lock the whole account out. It ends by itself, at the latest
+after `LONGEST_SECONDS`. What a worker hears it tells the others (`workers.permits`): the store hands out no
+look-up of the integration meanwhile. Here it also ends what this worker has in hand.
 
 Sources of the headers: IETF's RateLimit draft, and the vendors' pages on rate limits.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
 
 from router.core.faults import Fault
+from router.core.identities import IntegrationName, TenantId
 from workers.connectors.steps import Response
 from workers.errors import LookupUnavailable
 
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 600.0
 SHORTEST_SECONDS = 1.0
+IntegrationKey = tuple[TenantId, IntegrationName]
 KEPT_MOST = 20_000
 REMAINING = (
     "ratelimit-remaining",
@@ -31,10 +34,11 @@ INTERVAL_MS = "x-hubspot-ratelimit-interval-milliseconds"
 
 
 class Quota:
-    """One integration's. `clock` gives seconds, monotonic."""
+    """One integration's. `clock` gives seconds, monotonic; `tell` is called when it is closed for longer."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], tell: Callable[[float], None] | None = None) -> None:
         self._clock = clock
+        self._tell = tell
         self._opens_at = 0.0
 
     @property
@@ -55,22 +59,34 @@ class Quota:
 
     def close(self, seconds: float | None) -> None:
         wait = min(max(seconds or SHORTEST_SECONDS, 0.0), LONGEST_SECONDS)
-        self._opens_at = max(self._opens_at, self._clock() + wait)
+        opens_at = self._clock() + wait
+        if opens_at > self._opens_at:
+            self._opens_at = opens_at
+            if self._tell is not None:
+                self._tell(wait)
 
 
 class Quotas:
-    """Of every integration that this worker asks."""
+    """Of every integration that this worker asks. `tell` takes the integration, and how long it is to be
+    left alone.
+    """
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] | None = None,
+        tell: Callable[[IntegrationKey, float], None] | None = None,
+    ) -> None:
         self._clock = clock
-        self._kept: dict[Any, Quota] = {}
+        self._tell = tell
+        self._kept: dict[IntegrationKey, Quota] = {}
 
-    def of(self, key: Any) -> Quota:
+    def of(self, key: IntegrationKey) -> Quota:
         quota = self._kept.get(key)
         if quota is None:
             if len(self._kept) >= KEPT_MOST:
                 self._kept.clear()
-            quota = self._kept[key] = Quota(self._clock or asyncio.get_running_loop().time)
+            tell = partial(self._tell, key) if self._tell is not None else None
+            quota = self._kept[key] = Quota(self._clock or asyncio.get_running_loop().time, tell)
         return quota
 
 

@@ -1,8 +1,8 @@
 """The worker's loop: takes jobs, has each one looked up in a task of its own, and settles it.
 
-A job over its integration's share of the slots (`workers.slots`) waits beside them until its deadline, and is
-then answered `overloaded`; with no room to wait it is answered so at once. Its caller takes the rule's
-destination for that outcome, and other tenants notice nothing.
+Only as many jobs are taken as there are slots free, and no more of one tenant and of one CRM than their
+shares (`workers.slots`). The rest waits in the store, which knows what an integration may be asked over all
+workers and which call goes first. With each answer the store is told what it says of the CRM.
 
 A job made from other settings than the worker has (an edit that one of the two has not read yet) is looked up
 with what the worker has, and the answer is not kept in the cache.
@@ -20,18 +20,19 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
+from router.core.breakers import Verdict
 from router.core.identities import TenantId
 from router.core.lookups import Answer
 from router.core.rules import Outcome
 from router.core.tenants import CacheAges
 from router.settings.trouble import Trouble
 from router.store.errors import StoreError
-from router.store.seams import JobQueue, TakenJob
-from workers.catalogue import Catalogue, Found
+from router.store.seams import NO_VERDICT, JobQueue, LaneName, TakenJob
+from workers.catalogue import Catalogue
 from workers.crm_health import CrmHealth
 from workers.errors import IntegrationUnusable
-from workers.lookup import ANSWERING_SECONDS, Lookups, named
-from workers.slots import Entry, Place, Slots
+from workers.lookup import Lookups, named
+from workers.slots import Slots
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ PAUSE_SECONDS = 0.25
 SETTLE_SLACK_SECONDS = 2.0
 """How long after its deadline an answer is still offered to a store that is away: it may serve others."""
 NOT_KEPT = CacheAges(fresh_seconds=0, stale_seconds=0, absent_seconds=0)
+NO_REQUEST = Verdict(requests=0)
 OTHER_SETTINGS = "the worker and the router had read different versions of the configuration"
 
 
@@ -103,7 +105,7 @@ class Runner:
 
     async def _take(self) -> list[TakenJob]:
         try:
-            return await self._jobs.take(self._slots.free)
+            return await self._jobs.take(self._slots.free, self._slots.room())
         except StoreError as error:
             self._store.failed(error)
         except Exception as error:
@@ -129,69 +131,45 @@ class Runner:
 
     def _begin(self, taken: TakenJob) -> None:
         deadline_at = asyncio.get_running_loop().time() + taken.seconds_left
+        self._slots.enter(_lane(taken))
+        task = asyncio.create_task(self._do(taken, deadline_at), name=f"job {taken.id}")
+        self._in_hand[_name(taken)] = task
+        task.add_done_callback(lambda _: self._done(taken))
+
+    def _done(self, taken: TakenJob) -> None:
+        self._in_hand.pop(_name(taken), None)
+        self._slots.leave(_lane(taken))
+
+    async def _do(self, taken: TakenJob, deadline_at: float) -> None:
         try:
             found = self._catalogue.find(taken.job)
-            entry = self._slots.enter(_share_key(taken), self._slots.share(found.in_flight))
-            doing = self._look_up(taken, found, entry, deadline_at)
+            answer, verdict = await self._lookups.judged(
+                taken.job, found.subject, deadline_at - asyncio.get_running_loop().time()
+            )
         except IntegrationUnusable as unusable:
-            doing = self._settle(taken, self._failed(Outcome.CRM_ERROR, unusable.problem), deadline_at)
+            failed = self._failed(unusable.problem)
+            await self._settle(taken, failed, NO_REQUEST, deadline_at)
+            return
         except Exception as error:
             log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
-            doing = self._settle(taken, self._failed(Outcome.CRM_ERROR, BROKEN), deadline_at)
-        task = asyncio.create_task(doing, name=f"job {taken.id}")
-        self._in_hand[_name(taken)] = task
-        task.add_done_callback(lambda _: self._in_hand.pop(_name(taken), None))
-
-    async def _look_up(self, taken: TakenJob, found: Found, entry: Entry | Place, deadline_at: float) -> None:
-        answer = await self._answer(taken, found, entry, deadline_at)
+            await self._settle(taken, self._failed(BROKEN), NO_VERDICT, deadline_at)
+            return
         if found.revision != taken.job.key.revision:
             log.warning("worker.other_settings", **named(taken.job))
             taken = replace(taken, job=replace(taken.job, cache=NOT_KEPT))
             answer = replace(answer, problem=f"{answer.problem}; {OTHER_SETTINGS}".removeprefix("; "))
-        await self._settle(taken, answer, deadline_at)
+        await self._settle(taken, answer, verdict, deadline_at)
         if self._health is not None:
             await self._health.note_lookup(found, answer)
 
-    async def _answer(
-        self, taken: TakenJob, found: Found, entry: Entry | Place, deadline_at: float
-    ) -> Answer:
-        """Never raises; whatever happens, the slot is given back."""
-        key = _share_key(taken)
-        if entry is Entry.FULL or (
-            isinstance(entry, asyncio.Future) and not await self._has_slot(key, entry, deadline_at)
-        ):
-            share = self._slots.share(found.in_flight)
-            problem = f"{share} look-ups of this integration are under way in this worker, and others wait"
-            return self._failed(Outcome.OVERLOADED, problem)
-        try:
-            left = deadline_at - asyncio.get_running_loop().time()
-            return await self._lookups.run(taken.job, found.subject, left)
-        except Exception as error:
-            log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
-            return self._failed(Outcome.CRM_ERROR, BROKEN)
-        finally:
-            self._slots.leave(key)
-
-    async def _has_slot(self, key: str, place: Place, deadline_at: float) -> bool:
-        try:
-            async with asyncio.timeout_at(deadline_at - ANSWERING_SECONDS):
-                await place
-        except TimeoutError:
-            self._slots.give_up(key, place)
-            return False
-        except asyncio.CancelledError:
-            self._slots.give_up(key, place)
-            raise
-        return True
-
-    async def _settle(self, taken: TakenJob, answer: Answer, deadline_at: float) -> None:
+    async def _settle(self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float) -> None:
         """Until it is done, or nobody can want it any more."""
         if not answer.is_cacheable:
             log.info("lookup.failed", outcome=answer.outcome, problem=answer.problem, **named(taken.job))
         loop = asyncio.get_running_loop()
         while True:
             try:
-                waiters = await self._jobs.settle(taken, answer)
+                waiters = await self._jobs.settle(taken, answer, verdict)
                 self._store.worked()
                 log.debug("lookup.settled", outcome=answer.outcome, waiters=waiters, **named(taken.job))
                 return
@@ -205,8 +183,8 @@ class Runner:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _failed(self, outcome: Outcome, problem: str) -> Answer:
-        return Answer(outcome, problem=problem, worker=self._worker)
+    def _failed(self, problem: str) -> Answer:
+        return Answer(Outcome.CRM_ERROR, problem=problem, worker=self._worker)
 
 
 BROKEN = "crmroute failed on this look-up (a mistake of its own; the worker's log has it)"
@@ -220,6 +198,5 @@ def _name(taken: TakenJob) -> _Name:
     return taken.tenant, taken.id
 
 
-def _share_key(taken: TakenJob) -> str:
-    """Tenant ids have no colon, so that no two integrations share a key."""
-    return f"{taken.tenant}:{taken.job.key.integration}"
+def _lane(taken: TakenJob) -> LaneName:
+    return taken.tenant, taken.job.key.integration

@@ -1,117 +1,68 @@
-"""Who may ask a CRM at this moment: a worker's slots, and each integration's share of them.
+"""How many look-ups a worker does at the same time, and how many of them for one tenant and for one CRM.
 
-A job over its integration's share waits here, beside the slots, so that a tenant's slow CRM holds its share
-and nothing more; the other slots keep turning. The waiting place is bounded: twenty jobs for each slot of the
-share. More could hardly be served within a caller's budget, and are refused at once.
-
-Nothing here awaits. `enter` and `leave` are called from the event loop only, and a place that is given hands
-over the slot itself, so the counts are right at every moment.
+No integration has more than half of the slots and no tenant more than three quarters, so that one whose CRM
+is slow leaves its own others room, and one whose CRMs are all slow those of other tenants. What waits,
+waits in the store: a worker asks for no more than it can begin at once.
 """
 
 import asyncio
-from collections import OrderedDict, deque
-from enum import Enum
+from collections import Counter
+from collections.abc import Hashable
+from typing import TypeVar
 
-WAITING_PER_SLOT = 20
+from router.core.identities import TenantId
+from router.store.seams import LaneName, Room
+
+K = TypeVar("K", bound=Hashable)
+
 SHARE_LEAST = 4
-
-Place = asyncio.Future[None]
-
-
-class Entry(Enum):
-    MAY_START = "may start"
-    FULL = "full"
-    """The waiting place has no room either."""
 
 
 class Slots:
     def __init__(self, most: int) -> None:
         self.most = most
+        self.lane_share = max(SHARE_LEAST, most // 2)
+        self.tenant_share = max(SHARE_LEAST, most * 3 // 4)
         self.running = 0
-        self.waiting = 0
         self.freed = asyncio.Event()
         """Set whenever a slot is free."""
         self.freed.set()
-        self._running_of: dict[str, int] = {}
-        self._shares: dict[str, int] = {}
-        self._places: OrderedDict[str, deque[Place]] = OrderedDict()
-        """Keys with jobs that wait; the one that is served next comes first."""
+        self._tenants: Counter[TenantId] = Counter()
+        self._lanes: Counter[LaneName] = Counter()
 
     @property
     def free(self) -> int:
         return max(self.most - self.running, 0)
 
-    def share(self, in_flight: int) -> int:
-        """Of one integration: what its tenant allows, and never more than half of the slots."""
-        return min(in_flight, max(SHARE_LEAST, self.most // 2))
+    def room(self) -> Room:
+        each, left = _room(self.tenant_share, self._tenants)
+        each_lane, left_lanes = _room(self.lane_share, self._lanes)
+        return Room(each, each_lane, left, left_lanes)
 
-    def enter(self, key: str, share: int) -> Entry | Place:
-        """A slot, or a place to wait for one: awaiting it ends when the slot is the waiter's."""
-        self._shares[key] = share
-        if self.free and not self._places.get(key) and self._running_of.get(key, 0) < share:
-            self._start(key)
-            return Entry.MAY_START
-        places = self._places.setdefault(key, deque())
-        if len(places) >= share * WAITING_PER_SLOT:
-            return Entry.FULL
-        place: Place = asyncio.get_running_loop().create_future()
-        places.append(place)
-        self.waiting += 1
-        return place
-
-    def leave(self, key: str) -> None:
-        """Give a slot back; the next one that may have it gets it."""
-        self.running -= 1
-        self._running_of[key] -= 1
-        self._serve()
-        if not self._running_of[key] and key not in self._places:
-            del self._running_of[key], self._shares[key]
-        if self.free:
-            self.freed.set()
-
-    def give_up(self, key: str, place: Place) -> None:
-        """Wait no longer; a slot that was handed over meanwhile is given back."""
-        if place.done() and not place.cancelled():
-            self.leave(key)
-            return
-        place.cancel()
-        places = self._places.get(key)
-        if places is not None and place in places:
-            places.remove(place)
-            self.waiting -= 1
-            if not places:
-                del self._places[key]
-                if not self._running_of.get(key):
-                    self._running_of.pop(key, None)
-                    self._shares.pop(key, None)
-
-    def _start(self, key: str) -> None:
+    def enter(self, lane: LaneName) -> None:
+        """Take a slot. A dead worker's job is begun even where there is no room for it."""
         self.running += 1
-        self._running_of[key] = self._running_of.get(key, 0) + 1
+        self._tenants[lane[0]] += 1
+        self._lanes[lane] += 1
         if not self.free:
             self.freed.clear()
 
-    def _serve(self) -> None:
-        """Hand free slots to waiting jobs, one integration after the other."""
-        for key in list(self._places):
-            if not self.free:
-                return
-            if self._running_of.get(key, 0) >= self._shares[key]:
-                continue
-            place = self._next_place(key)
-            if key in self._places:
-                self._places.move_to_end(key)
-            if place is not None:
-                self._start(key)
-                place.set_result(None)
+    def leave(self, lane: LaneName) -> None:
+        self.running -= 1
+        _count_down(self._tenants, lane[0])
+        _count_down(self._lanes, lane)
+        if self.free:
+            self.freed.set()
 
-    def _next_place(self, key: str) -> Place | None:
-        """The first whose waiter has not just been cancelled."""
-        places = self._places[key]
-        place: Place | None = None
-        while places and (place is None or place.done()):
-            place = places.popleft()
-            self.waiting -= 1
-        if not places:
-            del self._places[key]
-        return None if place is None or place.done() else place
+
+def _room(share: int, running_of: Counter[K]) -> tuple[int, dict[K, int]]:
+    """Who has less than half of a share in hand may be given the other half, and need not be named."""
+    half = share - share // 2
+    left = {key: max(share - running, 0) for key, running in running_of.items() if share - running < half}
+    return half, left
+
+
+def _count_down(running_of: Counter[K], key: K) -> None:
+    running_of[key] -= 1
+    if not running_of[key]:
+        del running_of[key]

@@ -151,7 +151,7 @@ def route(
     invocation: Invoked,
 ) -> ExitCode:
     """Show where a call would go, and why, by asking a running worker."""
-    from router.cli.configuration import read_settings, read_tenant
+    from router.cli.configuration import read_manifests, read_settings, read_tenant
     from router.cli.route import Question, pretendable, rehearse
     from router.settings.planning import limits_of, plan_of
 
@@ -161,7 +161,8 @@ def route(
     question = Question(to, from_, entry, digits, at, value, pretended)
     settings = read_settings(invocation.config)
     found = read_tenant(invocation.config, tenant)
-    plan, limits = plan_of(found, settings.destinations), limits_of(settings)
+    plan = plan_of(found, settings.destinations)
+    limits = limits_of(settings, read_manifests(invocation.config)[0])
 
     async def answer() -> ExitCode:
         if question.is_pretending:

@@ -4,6 +4,7 @@
 went as further events. What follows what is the table in `router.core.calls`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -20,6 +21,7 @@ from router.core.actions import (
     StartLookup,
     StartTimer,
 )
+from router.core.allowances import allowance_of
 from router.core.calls import Call, CallState, Choice, Moment, check_transition
 from router.core.choices import choose, choose_by_answer, choose_by_ruling, choose_without_integration
 from router.core.decisions import Ending
@@ -27,6 +29,7 @@ from router.core.evaluate import call_facts, leading
 from router.core.events import AskedFor, CallParked, Event, TimerName
 from router.core.identities import RouterName
 from router.core.lookups import Answer, AskedBy, LookupJob, LookupKey
+from router.core.manifests import Manifest
 from router.core.moves import asking_move, channel_option, landing_move
 from router.core.numbers import CallerKind, understand_called, understand_caller
 from router.core.plans import RulePlan, TenantPlan
@@ -37,12 +40,14 @@ Decided = tuple[Call, list[Action]]
 
 
 class Limits(Struct, frozen=True):
-    """The operator's time limits, in seconds."""
+    """The operator's time limits, in seconds, and what may be asked of each kind of CRM."""
 
     hold_seconds: float
     hold_margin_seconds: float
     lookup_seconds: float
     settle_seconds: float
+    manifests: Mapping[str, Manifest] = {}
+    """Of the connectors, by slug: how much each CRM may be asked."""
 
 
 def park(
@@ -211,6 +216,7 @@ def lookup_job(call: Call, plan: RulePlan, limits: Limits) -> LookupJob:
         cache=integration.cache,
         credentials_of=rule.name if rule.source.credentials else None,
         sends_digits=plan.sends_digits,
+        allowance=allowance_of(integration, limits.manifests.get(integration.connector)),
     )
 
 

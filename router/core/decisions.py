@@ -10,6 +10,7 @@ from msgspec import Struct
 from router.core.identities import ChannelName, RouterName, RuleName, ServerName, TenantId, Uniqueid
 from router.core.lookups import CacheState
 from router.core.numbers import Caller
+from router.core.refusals import Refused
 from router.core.rules import Outcome
 
 
@@ -60,6 +61,8 @@ class LookupTrace(Struct, frozen=True, omit_defaults=True):
     """The fields read and their values, as shown."""
     problem: str = ""
     worker: str = ""
+    refused: Refused | None = None
+    """Why the CRM was not asked, or why no new answer was asked for behind an old one."""
 
 
 class Ending(StrEnum):

@@ -13,6 +13,7 @@ from router.core.decisions import Decision, Ending, LineTrace, LookupTrace, Test
 from router.core.display import one_line
 from router.core.lookups import CacheState
 from router.core.numbers import CallerKind
+from router.core.refusals import Refused
 from router.core.rules import OPERATORS_WITHOUT_VALUE, Outcome
 from router.core.sentences import ENGLISH
 
@@ -97,13 +98,20 @@ class Explainer:
             case CacheState.FRESH:
                 key = "cache_fresh"
             case CacheState.STALE:
-                key = "cache_stale"
+                key = "cache_stale_alone" if lookup.refused else "cache_stale"
+            case _ if lookup.refused:
+                key = "not_asked"
             case CacheState.JOINED:
                 key = "joined"
             case _:
                 key = "asked"
         subject = self._word("digits", subject=lookup.subject) if lookup.by == "digits" else lookup.subject
-        return self._step(key, at, integration=lookup.integration, subject=subject, age=age)
+        why = self._refusal(lookup.refused) if lookup.refused else ""
+        return self._step(key, at, integration=lookup.integration, subject=subject, age=age, why=why)
+
+    def _refusal(self, refused: Refused) -> str:
+        times = self._word("time" if refused.failures == 1 else "times", count=refused.failures)
+        return self._word(f"refused_{refused.why}", times=times, wait=span(refused.wait_seconds))
 
     def _request(self, lookup: LookupTrace) -> Iterator[Step]:
         if not lookup.request:
@@ -126,6 +134,8 @@ class Explainer:
             key = "outcome_found_several"
         records = lookup.records if lookup else 0
         problem = _problem_of_outcome(decision)
+        if problem and lookup and lookup.refused:
+            problem = self._refusal(lookup.refused)
         name = f" “{lookup.record_name}”" if lookup and lookup.record_name else ""
         if name and records > 1:
             name = self._word("namely", name=name)

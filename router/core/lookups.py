@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from router.core.allowances import Allowance
 from router.core.identities import IntegrationName, RouterName, RuleName, TenantId, Uniqueid
 from router.core.numbers import Caller
+from router.core.refusals import Refused
 from router.core.rules import Outcome
 from router.core.tenants import CacheAges
 
@@ -64,6 +66,8 @@ class LookupJob(Struct, frozen=True):
     """The rule whose user and password stand in for the integration's."""
     sends_digits: bool = False
     """The rule sits on an IVR with a greeting, so the request carries the digits."""
+    allowance: Allowance = Allowance()
+    """What may be asked of the integration; not a part of the question."""
 
 
 class Waiter(Struct, frozen=True):
@@ -97,6 +101,8 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     crm_seconds: float = 0.0
     """Spent waiting for the CRM, over all attempts."""
     worker: str = ""
+    refused: Refused | None = None
+    """Set where the CRM was not asked at all, to keep it or others from harm."""
 
     @property
     def is_cacheable(self) -> bool:
@@ -111,6 +117,8 @@ class CacheState(StrEnum):
     MISSING = "missing"
     JOINED = "joined"
     """Missing, and the same question was already on its way."""
+    REFUSED = "refused"
+    """Missing, and the CRM is not to be asked; the answer says why."""
 
 
 class Asked(Struct, frozen=True):
@@ -119,6 +127,8 @@ class Asked(Struct, frozen=True):
     state: CacheState
     answer: Answer | None = None
     age_seconds: float = 0.0
+    refused: Refused | None = None
+    """Why no new answer is asked for behind a stale one; None: one is."""
 
 
 def plain_value(raw: Any, depth: int = 0) -> Value:

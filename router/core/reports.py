@@ -66,7 +66,9 @@ def _lookup(call: Call) -> LookupTrace | None:
     key, choice, answer = call.job.key, call.choice, call.answer
     trace = LookupTrace(integration=key.integration, by=key.by.value, subject=key.subject)
     if call.asked is not None:
-        trace = replace(trace, cache=call.asked.state, age_seconds=round(call.asked.age_seconds, 3))
+        asked = call.asked
+        age = round(asked.age_seconds, 3)
+        trace = replace(trace, cache=asked.state, age_seconds=age, refused=asked.refused)
     if answer is None:
         return trace
     record = choice.record if choice else None
@@ -82,4 +84,5 @@ def _lookup(call: Call) -> LookupTrace | None:
         fields=tuple((name, shown(record.values.get(name))) for name in key.fields) if record else (),
         problem=answer.problem,
         worker=answer.worker,
+        refused=answer.refused or trace.refused,
     )

@@ -26,6 +26,9 @@ ENGLISH: Mapping[str, str] = {
     "cache_fresh": "The cache had the answer of “{integration}” for {subject}, {age} old.",
     "cache_stale": "The cache had an old answer of “{integration}” for {subject}, {age} old; it served, "
     "and a new one was asked for behind it.",
+    "cache_stale_alone": "The cache had an old answer of “{integration}” for {subject}, {age} old; "
+    "it served, and no new one was asked for: {why}.",
+    "not_asked": "The CRM “{integration}” was to be asked for {subject}, and was not.",
     "asked": "The CRM “{integration}” was asked for {subject}.",
     "joined": "The same question for {subject} was already on its way to “{integration}”, "
     "so this call shared it.",
@@ -79,6 +82,12 @@ ENGLISH: Mapping[str, str] = {
     "word_records": "{count} records",
     "word_namely": ", namely{name}",
     "word_no_reason": "no reason was given",
+    "word_time": "{count} time",
+    "word_times": "{count} times",
+    "word_refused_open": "the CRM has failed {times} and is left alone; the next try is in {wait}",
+    "word_refused_probing": "the CRM has failed {times}, and another look-up is trying it",
+    "word_refused_paused": "the CRM has asked to be left alone for another {wait}",
+    "word_refused_crowded": "more look-ups waited than the CRM may be asked, and newer calls went first",
     "word_and": " and ",
     "word_or": " or ",
     "word_types_differ": "their types differ",

@@ -29,6 +29,9 @@ FRENCH: Mapping[str, str] = {
     "cache_stale": "Le cache avait une ancienne réponse de «\u00a0{integration}\u00a0» pour {subject}, "
     "vieille de "
     "{age}\u00a0; elle a servi, et une nouvelle a été demandée en arrière-plan.",
+    "cache_stale_alone": "Le cache avait une ancienne réponse de «\u00a0{integration}\u00a0» pour {subject}, "
+    "vieille de {age}\u00a0; elle a servi, et aucune nouvelle n’a été demandée\u00a0: {why}.",
+    "not_asked": "Le CRM «\u00a0{integration}\u00a0» devait être interrogé pour {subject} et ne l’a pas été.",
     "asked": "Le CRM «\u00a0{integration}\u00a0» a été interrogé pour {subject}.",
     "joined": "La même question pour {subject} était déjà en route vers «\u00a0{integration}\u00a0», "
     "cet appel l’a "
@@ -90,6 +93,13 @@ FRENCH: Mapping[str, str] = {
     "word_records": "{count} fiches",
     "word_namely": ", à savoir{name}",
     "word_no_reason": "aucune raison n’a été donnée",
+    "word_time": "{count} fois",
+    "word_times": "{count} fois",
+    "word_refused_open": "le CRM a échoué {times} et est laissé en paix\u00a0; prochain essai dans {wait}",
+    "word_refused_probing": "le CRM a échoué {times}, et une autre recherche est en train de l’essayer",
+    "word_refused_paused": "le CRM a demandé à ne pas être interrogé pendant encore {wait}",
+    "word_refused_crowded": "plus de recherches attendaient que le CRM n’en accepte, "
+    "et les appels plus récents ont eu la priorité",
     "word_and": " et ",
     "word_or": " ou ",
     "word_types_differ": "leurs types diffèrent",

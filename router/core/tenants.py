@@ -53,7 +53,9 @@ class Integration(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """What the connector's manifest asks for (`config/connectors/<connector>.toml`)."""
     cache: CacheAges = CacheAges()
     in_flight: Annotated[int, Meta(ge=1, le=1000)] = 50
-    """Look-ups at the same time, per worker."""
+    """Look-ups at the same time, over all workers."""
+    requests_per_second: Annotated[float, Meta(gt=0, le=10_000)] | None = None
+    """Of all workers together; None: what the connector's manifest says."""
     log: LogOptions = LogOptions()
     """Which finished calls are written into the CRM, and how."""
 

@@ -5,17 +5,19 @@ from zoneinfo import ZoneInfo
 
 from router.core.decide import Limits
 from router.core.destinations import DestinationKind
+from router.core.manifests import Manifest
 from router.core.plans import TenantPlan
 from router.core.tenants import Tenant
 from router.settings.model import Settings
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings, manifests: Mapping[str, Manifest] | None = None) -> Limits:
     return Limits(
         hold_seconds=settings.router.hold_seconds,
         hold_margin_seconds=settings.router.hold_margin_seconds,
         lookup_seconds=settings.router.lookup_seconds,
         settle_seconds=settings.router.settle_seconds,
+        manifests=manifests or {},
     )
 
 

@@ -4,10 +4,15 @@ A name holds a hash tag, which decides its slot on Cluster: all that belongs to 
 with the ring of its shard, so that a script may touch it in one step. On a single server the tags are only
 part of the name.
 
-    <prefix>:{s<shard>}:ready                       list: the ring, tenants with jobs that nobody has taken
+    <prefix>:{s<shard>}:ready                       list: the ring, tenants with jobs that may be taken
     <prefix>:{s<shard>}:ringed                      set: the tenants on the ring
-    <prefix>:{s<shard>}:busy                        set: tenants with jobs, taken or not
-    <prefix>:{s<shard>}:jobs:<tenant>               stream: a tenant's jobs
+    <prefix>:{s<shard>}:later                       sorted set: tenants whose jobs must wait, by until when
+    <prefix>:{s<shard>}:queued                      hash: how many jobs each tenant has, taken or not
+    <prefix>:{s<shard>}:jobs                        hash: the jobs themselves
+    <prefix>:{s<shard>}:lanes:<tenant>              sorted set: integrations with jobs, by their last turn
+    <prefix>:{s<shard>}:waiting:<tenant>:<name>     sorted set: an integration's jobs, by newest question
+    <prefix>:{s<shard>}:held:<tenant>:<name>        sorted set: those in workers' hands, by moment taken
+    <prefix>:{s<shard>}:state:<tenant>:<name>       hash: the integration's breaker, and what it has spent
     <prefix>:{s<shard>}:waiters:<tenant>:<digest>   hash: who waits for one question
     <prefix>:{s<shard>}:cache:<tenant>:<digest>     string: its answer
     <prefix>:{s<shard>}:grant:<tenant>:<name>       hash: what signing in to a CRM brought, sealed
@@ -61,25 +66,21 @@ class Keys:
     def ready(self, shard: int) -> str:
         return f"{self._shard_prefix(shard)}ready"
 
-    def ringed(self, shard: int) -> str:
-        return f"{self._shard_prefix(shard)}ringed"
+    def queue(self, shard: int) -> tuple[str, ...]:
+        """The shard's own keys, and the stems that `queue_prelude.lua` puts the rest of a name behind."""
+        prefix = self._shard_prefix(shard)
+        own = ("ready", "ringed", "later", "queued", "jobs")
+        stems = ("lanes", "waiting", "held", "state", "waiters", "cache")
+        return (*(f"{prefix}{name}" for name in own), *(f"{prefix}{stem}:" for stem in stems))
 
-    def busy(self, shard: int) -> str:
-        return f"{self._shard_prefix(shard)}busy"
+    def queued(self, shard: int) -> str:
+        return f"{self._shard_prefix(shard)}queued"
 
-    def jobs_stem(self, shard: int) -> str:
-        """The tenant follows."""
-        return f"{self._shard_prefix(shard)}jobs:"
-
-    def waiters_stem(self, shard: int) -> str:
-        """The tenant, a colon and the digest follow."""
-        return f"{self._shard_prefix(shard)}waiters:"
-
-    def jobs(self, tenant: TenantId) -> str:
-        return f"{self.jobs_stem(self.shard(tenant))}{tenant}"
+    def jobs(self, shard: int) -> str:
+        return f"{self._shard_prefix(shard)}jobs"
 
     def waiters(self, tenant: TenantId, digest: str) -> str:
-        return f"{self.waiters_stem(self.shard(tenant))}{tenant}:{digest}"
+        return f"{self._shard_prefix(self.shard(tenant))}waiters:{tenant}:{digest}"
 
     def cache(self, tenant: TenantId, digest: str) -> str:
         return f"{self._shard_prefix(self.shard(tenant))}cache:{tenant}:{digest}"

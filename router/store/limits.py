@@ -1,8 +1,10 @@
 """The store's own limits, that no operator needs to turn, and the answer that a limit gives."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router.core.lookups import Answer
+from router.core.refusals import Refusal, Refused, refusal_text
 from router.core.rules import Outcome
 
 TAKE_WAIT_SECONDS = 1.5
@@ -12,8 +14,29 @@ FLIGHT_SLACK_SECONDS = 2.0
 """How long after its deadline a job may still be joined; after that the same question starts a new job, so
 that a job which died with its worker never blocks its key."""
 
-JOBS_IDLE_SECONDS = 86_400
-"""A tenant's queue that nobody has used for so long goes away."""
+BEHIND_SECONDS = 0.3
+"""Once a lane's oldest job has waited for so long, not all of them can be served: the newest goes first."""
+
+HOPELESS_SECONDS = 0.1
+"""A job with less left is not begun; its callers are told so while it still helps them."""
+
+SHARD_KEPT_TIMES = 10
+"""A shard keeps so many times the jobs of one tenant."""
+
+WAITERS_MOST = 5_000
+"""Calls that wait for one and the same answer."""
+
+LANES_MOST = 32
+"""A tenant's integrations that are looked at in one turn."""
+
+SWEEP_MOST = 32
+"""Jobs that come too late and are taken off a lane in one turn."""
+
+REFUSED_MOST = 256
+"""Jobs that a worker is given at once to tell their callers that they are refused."""
+
+STATE_SECONDS = 86_400
+"""What is known of an integration's CRM is forgotten after so long without news."""
 
 ANSWERS_KEPT = 10_000
 """A router's answers that may wait to be read; more than it can have calls."""
@@ -55,6 +78,18 @@ def given_up_text(hours: float, problem: str) -> str:
 
 def full_log_text(waiting: int) -> str:
     return f"{waiting} calls of this integration waited already"
+
+
+def refused_answer(refused: Refused) -> Answer:
+    """For callers who need not wait: nobody asks the CRM for them."""
+    is_ours = refused.why is Refusal.CROWDED
+    outcome = Outcome.OVERLOADED if is_ours else Outcome.CRM_ERROR
+    return Answer(outcome, problem=refusal_text(refused), refused=refused)
+
+
+def stale_answer(old: Answer, failure: Answer) -> Answer:
+    """An old answer that stands in for a failure, and tells of it."""
+    return replace(old, problem=f"an old answer serves, for asking anew failed: {failure.problem}")
 
 
 def overloaded_text(tenant: str, jobs_kept: int) -> str:

@@ -16,11 +16,13 @@ from router.store.errand_queue import RedisErrands
 from router.store.grant_store import RedisGrantStore
 from router.store.job_queue import RedisJobQueue
 from router.store.keys import Keys
+from router.store.lanes import RedisLanes
 from router.store.lookup_queue import RedisLookupQueue
 from router.store.plan_board import RedisPlanBoard
 from router.store.scripts import Scripts
 from router.store.seams import StoreHealth
 from router.store.status_board import RedisStatusBoard
+from router.store.telling import Teller
 from router.store.wires import check_address
 
 CLUSTER_SHARDS = 16
@@ -49,8 +51,10 @@ class RedisStore:
         self._connections = Connections(address, settings.timeout_seconds, settings.connect_seconds)
         self._batcher = Batcher(self._connections)
         self._scripts = Scripts(self._batcher)
-        self.lookups = RedisLookupQueue(self._batcher, self._scripts, self._keys, settings.jobs_kept)
-        self.jobs = RedisJobQueue(self._connections, self._batcher, self._scripts, self._keys)
+        teller = Teller(self._batcher, self._keys)
+        self.lookups = RedisLookupQueue(self._batcher, self._scripts, self._keys, teller, settings.jobs_kept)
+        self.jobs = RedisJobQueue(self._connections, self._batcher, self._scripts, self._keys, teller)
+        self.lanes = RedisLanes(self._scripts, self._keys)
         self.errands = RedisErrands(self._connections, self._batcher, self._keys)
         self.crm_health = RedisCrmHealth(self._scripts, self._keys)
         self.grants = RedisGrantStore(self._batcher, self._scripts, self._keys)

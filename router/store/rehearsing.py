@@ -29,6 +29,8 @@ ASK_AGAIN_SECONDS = 0.5
 SLACK_SECONDS = 0.5
 """How much longer than a caller we wait, so that a worker which ran out of time can still say so."""
 
+SOURCES = {CacheState.FRESH: "cache", CacheState.STALE: "cache", CacheState.REFUSED: "not asked"}
+
 Now = Callable[[], Moment]
 
 
@@ -81,8 +83,7 @@ async def _hear_store(
         silent = hear(call, LookupAnswered(PARKING, Asked(CacheState.MISSING)), asked_at, limits)
         given_up_at = _later(asked_at, job.budget_seconds)
         return hear(silent, TimerEnded(PARKING, TimerName.LOOKUP), given_up_at, limits), "nobody"
-    source = "cache" if asked.state in (CacheState.FRESH, CacheState.STALE) else "worker"
-    return hear(call, LookupAnswered(PARKING, asked), now(), limits), source
+    return hear(call, LookupAnswered(PARKING, asked), now(), limits), SOURCES.get(asked.state, "worker")
 
 
 async def _asked_by_errand(store: Store, job: LookupJob, drafted: Drafted) -> Asked | None:

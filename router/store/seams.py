@@ -3,9 +3,10 @@
 Two things stand behind these seams: Redis (`router.store.redis_store`) and its twin in one process' memory
 (`router.store.memory`), which serves tests. The same test suite holds both.
 
-A question travels so: a router `ask`s with a job and a waiter; the cache answers at once, or the job waits on
-its tenant's queue, where every further question with the same key joins it; a worker `take`s it and `settle`s
-it with an answer; that answer reaches each waiter's router through its `Answers`, as (token, answer).
+A question travels so: a router `ask`s with a job and a waiter; the cache answers at once, or the job waits
+on its integration's queue, where every further question with the same key joins it; a worker `take`s it and
+`settle`s it with an answer; that answer reaches each waiter's router through its `Answers`, as (token,
+answer).
 
 All of it is at-least-once: a look-up only reads, and a call is moved once because it is claimed on the
 channel.
@@ -16,6 +17,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from router.core.breakers import Verdict
 from router.core.call_logs import FinishedCall
 from router.core.crm_states import AskedFor, LastAsked
 from router.core.decisions import Decision
@@ -23,6 +25,7 @@ from router.core.errands import AnyErrand, Reply
 from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
+from router.store.lane_seam import Lanes
 from router.store.plan_seam import PlanBoard
 from router.store.status_seam import StatusBoard
 
@@ -63,13 +66,39 @@ class StoreHealth(Struct, frozen=True, kw_only=True):
     round_trip_ms: float
 
 
+LaneName = tuple[TenantId, IntegrationName]
+
+
+class Room(Struct, frozen=True):
+    """How much a worker can take, so that no tenant fills all of its slots and no CRM all of a tenant's."""
+
+    each: int = 1_000_000
+    """Jobs of one tenant."""
+    each_lane: int = 1_000_000
+    """Jobs of one of its integrations."""
+    left: dict[TenantId, int] = {}
+    """Of tenants with less room than that, because jobs of them are in hand."""
+    left_lanes: dict[LaneName, int] = {}
+
+    def of(self, tenant: TenantId) -> int:
+        return self.left.get(tenant, self.each)
+
+    def of_lane(self, lane: LaneName) -> int:
+        return self.left_lanes.get(lane, self.each_lane)
+
+
+ROOM_FOR_ALL = Room()
+NO_VERDICT = Verdict()
+
+
 class LookupQueue(Protocol):
     """A router's side of look-ups."""
 
     async def ask(self, job: LookupJob, waiter: Waiter) -> Asked:
-        """The cached answer, or the promise of one for the waiter.
+        """The cached answer, the promise of one for the waiter, or at once why the CRM is not asked.
 
-        Asking again with the same waiter changes nothing. Raises `StoreUnavailable`, `StoreOverloaded`.
+        Asking again with the same waiter changes nothing. A queue that is full loses the oldest job of this
+        integration, whose callers are told. Raises `StoreUnavailable`, `StoreOverloaded`.
         """
 
 
@@ -90,16 +119,23 @@ class JobQueue(Protocol):
     def expired_jobs(self) -> int:
         """Jobs this worker found with nobody left to wait for them, and dropped."""
 
-    async def take(self, most: int) -> list[TakenJob]:
+    @property
+    def refused_jobs(self) -> int:
+        """Jobs this worker found that nobody may or can look up in time, and told their callers."""
+
+    async def take(self, most: int, room: Room = ROOM_FOR_ALL) -> list[TakenJob]:
         """Wait at most about two seconds for work and take up to `most` jobs, tenants in turn.
 
-        It may return none, and does so while the store is away: call it again.
+        Only what its integration's allowance and breaker have room for is handed out, over all workers. It
+        may return none, and does so while the store is away: call it again.
         """
 
-    async def settle(self, taken: TakenJob, answer: Answer) -> int:
-        """Cache the answer, end the job and answer its waiters; how many they were.
+    async def settle(self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT) -> int:
+        """Cache the answer, end the job, note what it tells of its CRM, and answer its waiters; how many
+        they were.
 
-        Settling what somebody else has settled changes nothing. Raises `StoreError`.
+        Where it failed, an answer in the cache stands in for it. Settling what somebody else has settled
+        changes nothing. Raises `StoreError`.
         """
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:
@@ -381,6 +417,9 @@ class Store(Protocol):
 
     @property
     def jobs(self) -> JobQueue: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
 
     @property
     def decisions(self) -> DecisionStream: ...

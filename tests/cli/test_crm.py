@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from router.core.breakers import Health, Verdict
 from router.core.crm_catalog import Choice, CrmField, CrmFieldType, CrmModule
 from router.core.errands import (
     Checked,
@@ -29,6 +30,7 @@ from router.core.rules import Outcome
 from router.store.redis_store import RedisStore
 from tests.cli.conftest import Crmroute
 from tests.cli.site import ACME, write_site
+from tests.store.rigs import CRM_ERROR, a_job, a_waiter, take_all
 from tests.store.servers import settings_for
 
 CRM = """
@@ -214,6 +216,31 @@ def test_the_state_of_an_integration(
         ran = crm("list", "--json")
 
     assert (ran.code, ran.json[0]["state"]) == (code, state)
+
+
+def test_an_integration_that_is_left_alone_says_why(
+    crm: Crmroute, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.cli.crm.listing.SECONDS", 0.5)
+    asyncio.run(break_it(redis_url))
+
+    ran, told = crm("list", "--json"), crm("list")
+
+    row = ran.json[0]
+    assert (ran.code, row["state"], row["failures"]) == (1, "left alone", 5)
+    assert row["open_seconds"] < 5 < row["open_seconds"] + row["retry_seconds"] + 2
+    assert "5 look-ups failed: the CRM said 500; not asked for" in " ".join(told.out.split())
+
+
+async def break_it(redis_url: str) -> None:
+    store = RedisStore(settings_for(redis_url))
+    try:
+        for index in range(5):
+            await store.lookups.ask(a_job(f"+331{index}"), a_waiter())
+            (taken,) = await take_all(store, 1)
+            await store.jobs.settle(taken, CRM_ERROR, Verdict(Health.UNWELL, "the CRM said 500"))
+    finally:
+        await store.aclose()
 
 
 def test_without_a_worker_states_are_unknown(crm: Crmroute, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from router.core.explain import Explainer, span
 from router.core.identities import TenantId
 from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import TenantPlan
+from router.core.refusals import Refusal, Refused
 from router.core.rehearsals import begin as rehearse
 from router.core.rehearsals import finish
 from router.core.rules import CallFact, Condition, Operator, Outcome, SeveralPolicy
@@ -57,6 +58,11 @@ def defaulted(why: DefaultedWhy) -> Event:
 
 def failed(outcome: Outcome, problem: str) -> Event:
     return answered(Answer(outcome, problem=problem, request="GET https://crm.example/lookup", attempts=3))
+
+
+def refused(why: Refusal, failures: int = 0, wait_seconds: float = 0.0) -> Event:
+    because = Refused(why, failures, wait_seconds)
+    return answered(Answer(Outcome.CRM_ERROR, problem="x", refused=because), CacheState.REFUSED)
 
 
 def told(plan: TenantPlan | None, event: CallParked, *news: Event) -> Decision:
@@ -125,6 +131,53 @@ STORIES: Mapping[str, tuple[Decision, tuple[str, ...]]] = {
             "It came of GET /x (2 attempts, 0 ms in the CRM).",
             "The CRM does not know the caller.",
             "No line holds, so the default serves: queue desk (route-queue,desk,1).",
+        ),
+    ),
+    "found, by an old answer while its CRM is left alone": (
+        told(
+            plan(),
+            parked(),
+            events.LookupAnswered(
+                1, Asked(CacheState.STALE, found(), 5_000.0, Refused(Refusal.OPEN, 7, 12.0))
+            ),
+            WON,
+            TAKEN,
+        ),
+        (
+            (
+                "The cache had an old answer of “crm” for +41791234567, 83 min old; it served, "
+                "and no new one was asked for: the CRM has failed 7 times and is left alone; "
+                "the next try is in 12 s."
+            ),
+            "The CRM knows the caller: 1 record “Anna Muster”.",
+        ),
+    ),
+    "not asked, for the CRM is left alone": (
+        told(plan(), parked(), refused(Refusal.PROBING, 1), WON, TAKEN),
+        (
+            "The CRM “crm” was to be asked for +41791234567, and was not.",
+            "The CRM could not answer: the CRM has failed 1 time, and another look-up is trying it.",
+        ),
+    ),
+    "not asked, for the CRM wants to be left alone": (
+        told(plan(), parked(), refused(Refusal.PAUSED, wait_seconds=3.0), WON, TAKEN),
+        ("The CRM could not answer: the CRM has asked to be left alone for another 3.0 s.",),
+    ),
+    "not asked, for newer calls went first": (
+        told(
+            plan(),
+            parked(),
+            ON_ITS_WAY,
+            answered(Answer(Outcome.OVERLOADED, problem="x", refused=Refused(Refusal.CROWDED))),
+            WON,
+            TAKEN,
+        ),
+        (
+            "The CRM “crm” was to be asked for +41791234567, and was not.",
+            (
+                "The look-up could not be served: more look-ups waited than the CRM may be asked, "
+                "and newer calls went first."
+            ),
         ),
     ),
     "found, by a fresh answer, and no line holds": (

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from router.core.allowances import Allowance
 from router.core.lookups import Answer, Waiter
 from router.core.numbers import understand_caller
 from router.core.plans import digest_of
@@ -29,7 +30,7 @@ from tests.crms.table import code_lines_of
 from tests.settings.added_packages import install
 from tests.store.servers import Server, running_server, settings_for
 from tests.workers.makers import job
-from tests.workers.test_process import PROJECT, ROUTER, Router, Workers
+from tests.workers.processes import PROJECT, ROUTER, Router, Workers
 
 PAGE = (PROJECT / "docs" / "connectors.md").read_text()
 FILES: dict[str, str] = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
@@ -133,7 +134,7 @@ class Asker(Router):
         super().__init__(store, url)
         self._revision = digest_of("tiny", {"url": url, "token": {"env": "TINY_TOKEN"}}, None)
 
-    async def ask(self, number: str, budget_seconds: float = 8.0) -> str:
+    async def ask(self, number: str, budget_seconds: float = 8.0, token: str = "", **allowance: Any) -> str:
         made = job(
             "tier",
             key_integration="people",
@@ -141,9 +142,10 @@ class Asker(Router):
             key_subject=number,
             caller=understand_caller(number, "", "FR"),
             budget_seconds=budget_seconds,
+            allowance=Allowance(**allowance),
         )
-        await self._store.lookups.ask(made, Waiter(ROUTER, number))
-        return number
+        await self._store.lookups.ask(made, Waiter(ROUTER, token or number))
+        return token or number
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.faults.repeating import Repeater
 from tests.faults.rows import Finding, Row, Scale
 from tests.faults.site import FaultSite
 from tests.faults.taps import SeenAction
-from tests.faults.tenants import TAKEN, name_of
+from tests.faults.tenants import INTEGRATION, TAKEN, name_of
 
 OURS = {
     "Login", "CoreSettings", "CoreStatus", "Ping", "CoreShowChannels", "Getvar", "Setvar", "Redirect"
@@ -97,7 +97,7 @@ def repeated(site: FaultSite, scale: Scale) -> Row:
     site.crm.behave(low_ms=20, high_ms=200)
     mark, before = site.mark(), len(redirects(site))
 
-    with Repeater(site.redis_url, name_of(), site.routers) as repeater:
+    with Repeater(site.redis_url, name_of(), INTEGRATION, site.routers) as repeater:
         account = site.account(mark, site.call(scale.of(500, 60), scale.of(25, 15)))
 
     finding.figures.append(f"{repeater.jobs} jobs and {repeater.answers} answers repeated")

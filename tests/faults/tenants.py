@@ -11,6 +11,8 @@ TAKEN, OTHER = "fault-land/gold/1", "fault-land/other/1"
 ERROR, LATE = "fault-land/error/1", "fault-land/late/1"
 DEFAULTED = "fault-default/s/1"
 
+INTEGRATION = "crm"
+"""Of each tenant."""
 TRUNK_ADDRESS = "127.0.0.2"
 """SIPp's address, which the trunk's endpoint is known by."""
 

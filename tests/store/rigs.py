@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
+from router.core.allowances import Allowance
 from router.core.decisions import Decision, Ending
 from router.core.identities import ChannelName, IntegrationName, RouterName, ServerName, TenantId, Uniqueid
 from router.core.lookups import Answer, AskedBy, LookupJob, LookupKey, Record, Waiter
@@ -50,7 +51,7 @@ class MemoryRig:
         return job.key in self.memory.cache
 
     async def jobs_left(self, tenant: str) -> int:
-        return self.memory.queued(TenantId(tenant))
+        return self.memory.lanes.queued(TenantId(tenant))
 
     async def forget(self) -> None:
         self.memory.forget()
@@ -72,8 +73,8 @@ class RedisRig:
         return bool(await self.redis._batcher.call(key, "EXISTS", key))
 
     async def jobs_left(self, tenant: str) -> int:
-        key = self.redis._keys.jobs(TenantId(tenant))
-        return int(await self.redis._batcher.call(key, "XLEN", key))
+        key = self.redis._keys.queued(self.redis._keys.shard(TenantId(tenant)))
+        return int(await self.redis._batcher.call(key, "HGET", key, tenant) or 0)
 
     async def forget(self) -> None:
         for server in self._servers:
@@ -89,10 +90,13 @@ def a_job(
     budget_seconds: float = 5.0,
     ages: CacheAges = AGES,
     call_id: str | None = None,
+    integration: str = "crm",
+    **allowance: Any,
 ) -> LookupJob:
+    """`allowance`: fields of `Allowance`."""
     key = LookupKey(
         tenant=TenantId(tenant),
-        integration=IntegrationName("crm"),
+        integration=IntegrationName(integration),
         revision="r1",
         modules=("contacts",),
         fields=("status",),
@@ -101,7 +105,8 @@ def a_job(
         call_id=call_id,
     )
     caller = Caller(number, CallerKind.NUMBER)
-    return LookupJob(key, caller, "+33199", "", Uniqueid("pbx-1.1"), budget_seconds, ages)
+    allowed = Allowance(**allowance)
+    return LookupJob(key, caller, "+33199", "", Uniqueid("pbx-1.1"), budget_seconds, ages, allowance=allowed)
 
 
 def a_waiter(name: str = "t1", router: str = ROUTER) -> Waiter:

@@ -14,8 +14,8 @@ def test_keys_of_a_tenant_and_its_ring_share_a_slot() -> None:
         tenant = TenantId(f"tenant-{number}")
         shard = keys.shard(tenant)
         names = [
-            *(keys.cache(tenant, "d"), keys.waiters(tenant, "d"), keys.jobs(tenant)),
-            *(keys.ready(shard), keys.ringed(shard), keys.busy(shard)),
+            *(keys.cache(tenant, "d"), keys.waiters(tenant, "d"), keys.jobs(shard)),
+            *(keys.ready(shard), keys.queued(shard), *keys.queue(shard)),
         ]
 
         assert len({key_slot(name.encode()) for name in names}) == 1
@@ -33,7 +33,7 @@ def test_shard_of_a_tenant_never_changes() -> None:
     keys = Keys("crmroute", 16)
 
     assert [keys.shard(TenantId(name)) for name in ("acme", "beta", "gamma")] == [14, 3, 1]
-    assert keys.jobs(TenantId("acme")) == "crmroute:{s14}:jobs:acme"
+    assert keys.cache(TenantId("acme"), "d") == "crmroute:{s14}:cache:acme:d"
 
 
 def test_tenants_spread_over_all_shards() -> None:

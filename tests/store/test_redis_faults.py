@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import msgspec
 import pytest
 
-from router.core.identities import TenantId
+from router.core.breakers import Health, Verdict
 from router.core.lookups import CacheState
 from router.core.rules import Outcome
 from router.store.errors import StoreError, StoreOverloaded, StoreRefused, StoreUnavailable
@@ -303,17 +304,16 @@ async def test_unreadable_job_ends_and_its_waiters_are_told(server: Server) -> N
         await take_all(store, 1)
         rig = RedisRig(store, [server])
         keys, batcher = store._keys, store._batcher
-        jobs, job = keys.jobs(TenantId("acme")), a_job("+33888")
-        waiters = keys.waiters(job.key.tenant, job.key.digest())
+        jobs, job = keys.jobs(0), a_job("+33888")
+        waiting = f"{keys.queue(0)[6]}acme:crm"
         await asyncio.sleep(0.2)
         await store.lookups.ask(job, a_waiter("told"))
-        ((entry_id, _),) = await batcher.call(jobs, "XREVRANGE", jobs, "+", "-", "COUNT", 1)
-        await batcher.call(jobs, "XDEL", jobs, entry_id)
-        bad = await batcher.call(
-            jobs, "XADD", jobs, "*", "j", b"\xc1", "k", job.key.digest(), "d", 9_999_999_999_999
-        )
-        await batcher.call(waiters, "HSET", waiters, "", f"{bad.decode()} 9999999999999")
-        await batcher.call(jobs, "XADD", jobs, "*", "foreign", "entry")
+        (entry_id,) = await batcher.call(waiting, "ZRANGE", waiting, 0, -1)
+        entry = msgspec.msgpack.encode(["no job", job.key.digest(), 9_999_999_999_999, "", 50, 0, 1])
+        await batcher.call(jobs, "HSET", jobs, b"acme " + entry_id, entry)
+        await batcher.call(jobs, "HSET", jobs, "acme 1-foreign", "an entry")
+        await batcher.call(keys.queued(0), "HINCRBY", keys.queued(0), "acme", 1)
+        await batcher.call(waiting, "ZADD", waiting, 1, "1-foreign", 2, "2-without-a-job")
         await store.lookups.ask(a_job("+33777"), a_waiter("good"))
 
         (taken,) = await take_all(store, 1)
@@ -383,18 +383,22 @@ async def test_all_keys_of_a_call_go_away_by_themselves(server: Server) -> None:
     async with opened(server) as store, reading(store.answers(ROUTER)):
         await asyncio.sleep(0.2)
         await ask_until_it_works(store)
-        keys, job = store._keys, a_job()
-        passing = (
-            keys.waiters(job.key.tenant, job.key.digest()),
-            keys.jobs(job.key.tenant),
-            keys.answers(ROUTER),
-        )
+        (taken,) = await take_all(store, 1)
+        await store.jobs.settle(taken, CRM_ERROR, Verdict(Health.UNWELL))
+        for number in range(3):
+            await store.lookups.ask(a_job(f"+3388{number}"), a_waiter())
+        await take_all(store, 1, most=1)
 
-        left = [await store._batcher.call(key, "PTTL", key) for key in passing]
+        keys = await store._batcher.call("", "KEYS", "*")
+        left = {key.decode(): await store._batcher.call(key, "PTTL", key) for key in keys}
 
-        assert 0 < left[0] <= 7_000
-        assert 0 < left[1] <= 86_400_000
-        assert 0 < left[2] <= 60_000
+        assert {name for name, ms in left.items() if ms < 0} <= {
+            "crmroute:{s0}:ready",
+            "crmroute:{s0}:ringed",
+            "crmroute:{s0}:later",
+        }, "they hold the names of tenants only"
+        assert len(left) >= 10
+        assert max(left.values()) <= 86_400_000
 
 
 async def test_closing_ends_every_wait(server: Server) -> None:

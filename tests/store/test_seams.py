@@ -7,6 +7,7 @@ import pytest
 
 from router.core.decisions import Decision, Ending
 from router.core.lookups import Answer, Asked, CacheState
+from router.core.refusals import Refusal, Refused
 from router.core.rules import Outcome
 from router.core.tenants import CacheAges
 from router.store.errors import StoreOverloaded
@@ -211,9 +212,28 @@ async def test_answer_to_a_vanished_router_goes_nowhere_and_harms_nobody(rig: Ri
         assert await asyncio.wait_for(inbox.get(), 5) == ("t2", FOUND)
 
 
-async def test_full_queue_refuses_new_questions_and_lets_others_join(rig: Rig) -> None:
+async def test_full_queue_loses_its_oldest_job_whose_callers_are_told(rig: Rig) -> None:
+    async with reading(rig.store.answers(ROUTER)) as inbox:
+        await attended(rig, inbox)
+        for number in range(100):
+            await rig.store.lookups.ask(a_job(f"+331{number:08}"), a_waiter(f"t{number}"))
+        await rig.store.lookups.ask(a_job(f"+331{0:08}"), a_waiter("joined the first"))
+
+        late = await rig.store.lookups.ask(a_job("+33777"), a_waiter("late"))
+
+        assert late.state is CacheState.MISSING
+        assert await rig.jobs_left("acme") == 100
+        token, answer = await asyncio.wait_for(inbox.get(), 5)
+        assert (token, answer.outcome) == ("t1", Outcome.OVERLOADED), "the first one was asked anew"
+        assert answer.refused == Refused(Refusal.CROWDED)
+
+
+async def test_queue_that_is_full_of_jobs_in_hand_refuses_new_questions_and_lets_others_join(
+    rig: Rig,
+) -> None:
     for number in range(100):
-        await rig.store.lookups.ask(a_job(f"+331{number:08}"), a_waiter(f"t{number}"))
+        await rig.store.lookups.ask(a_job(f"+331{number:08}", in_flight=100), a_waiter(f"t{number}"))
+    await take_all(rig.store, 100, most=100)
 
     with pytest.raises(StoreOverloaded, match="acme"):
         await rig.store.lookups.ask(a_job("+33777"), a_waiter("late"))
@@ -319,9 +339,9 @@ async def test_job_whose_question_is_settled_meanwhile_is_not_delivered(rig: Rig
 
 
 async def test_reclaimed_job_past_all_deadlines_is_dropped(rig: Rig) -> None:
-    await rig.store.lookups.ask(a_job(budget_seconds=0.3), a_waiter())
+    await rig.store.lookups.ask(a_job(budget_seconds=1.0), a_waiter())
     await take_all(rig.store, 1)
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.05)
 
     reclaimed = await rig.store.jobs.reclaim(idle_seconds=0)
 

@@ -95,7 +95,7 @@ async def test_cluster_serves_the_other_shards_while_one_master_is_frozen(tmp_pa
             for tenant in tenants:
                 job = a_job(tenant=tenant)
                 await store.lookups.ask(job, a_waiter())
-                owners[tenant] = store._connections.route.server_of(store._keys.jobs(job.key.tenant))
+                owners[tenant] = store._connections.route.server_of(store._keys.waiters(job.key.tenant, ""))
             frozen = servers[0].url.removeprefix("redis://")
 
             servers[0].freeze()

@@ -39,7 +39,7 @@ def test_an_integration() -> None:
 
     assert found.subject.connector.slug == "custom"
     assert found.subject.settings.url == GIVEN["url"]
-    assert (found.subject.country, found.in_flight, found.revision) == ("FR", 7, REVISION)
+    assert (found.subject.country, found.subject.allowance.in_flight, found.revision) == ("FR", 7, REVISION)
 
 
 def test_a_rules_own_address() -> None:

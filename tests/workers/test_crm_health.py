@@ -15,7 +15,7 @@ from tests.workers.makers import ACME, CRM, subject
 from workers.catalogue import Found
 from workers.crm_health import AGAIN_SECONDS, CrmHealth
 
-FOUND = Found(subject(), 10, "r1")
+FOUND = Found(subject(), "r1")
 WELL, NOBODY = Answer(Outcome.FOUND), Answer(Outcome.NOT_FOUND)
 DOWN, SLOW = Answer(Outcome.CRM_ERROR, problem="it is down"), Answer(Outcome.TIMEOUT)
 FULL = Answer(Outcome.OVERLOADED, problem="no place")

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 import structlog
 
-from router.core.identities import E164, IntegrationName, RouterName
+from router.core import breakers
+from router.core.allowances import Allowance
+from router.core.identities import E164, IntegrationName, RouterName, TenantId
 from router.core.lookups import Answer, CacheState, LookupJob, Waiter
 from router.core.plans import digest_of
+from router.core.refusals import Refusal
 from router.core.rules import Outcome
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
@@ -20,6 +23,7 @@ from tests.workers.makers import GIVEN, Tenants, integration, job, lookups, tena
 from tests.workers.senders import FOR_EVER, ByHost, Script
 from workers.asking import Sender
 from workers.catalogue import Catalogue
+from workers.connectors.steps import Response
 from workers.runner import Runner
 from workers.slots import Slots
 
@@ -120,8 +124,14 @@ async def test_never_more_look_ups_than_slots() -> None:
     names = ("a", "b", "c")
     urls = {name: {"url": f"https://{name}.example/"} for name in names}
     made_of = [integration(name=IntegrationName(name), settings=urls[name]) for name in names]
-    async with site(script, Tenants(tenant(*made_of)), slots=8) as made:
-        tokens = [await made.ask(on(name, urls[name], number)) for number in range(20) for name in names]
+    ids = (TenantId("acme"), TenantId("beta"))
+    async with site(script, Tenants(*(tenant(*made_of, id_=each) for each in ids)), slots=8) as made:
+        tokens = [
+            await made.ask(on(name, urls[name], number, key_tenant=each))
+            for number in range(10)
+            for name in names
+            for each in ids
+        ]
         answers = [await made.answer(token) for token in tokens]
 
     assert counted(answers) == {Outcome.FOUND: 60}
@@ -130,8 +140,10 @@ async def test_never_more_look_ups_than_slots() -> None:
 
 async def test_an_integration_keeps_to_its_own_limit() -> None:
     script = Script((0.1, GOLD))
-    async with site(script, Tenants(tenant(integration(in_flight=3)))) as made:
-        answers = [await made.answer(token) for token in [await made.ask(numbered(n)) for n in range(30)]]
+    allowance = Allowance(in_flight=3)
+    async with site(script) as made:
+        tokens = [await made.ask(numbered(number, allowance=allowance)) for number in range(30)]
+        answers = [await made.answer(token) for token in tokens]
 
     assert counted(answers) == {Outcome.FOUND: 30}
     assert script.most_under_way == 3
@@ -156,25 +168,55 @@ async def test_a_crm_that_never_answers_does_not_slow_another() -> None:
     assert max(made.answered_at[token] for token in slow) < 2.5
 
 
+async def test_a_crm_that_never_answers_is_soon_left_alone() -> None:
+    script = Script((FOR_EVER, GOLD))
+    async with site(script) as made:
+        for number in range(breakers.FAILURES_MOST):
+            await made.answer(await made.ask(numbered(number)))
+        began = len(script.requests)
+        asked_at = asyncio.get_running_loop().time()
+        answer = await made.answer(await made.ask(numbered(99)))
+
+    assert asyncio.get_running_loop().time() == asked_at
+    assert answer.outcome is Outcome.CRM_ERROR
+    assert answer.refused is not None
+    assert answer.refused.why is Refusal.OPEN
+    assert len(script.requests) == began
+
+
+@pytest.mark.parametrize(
+    "response", [text("", status=401), text("", status=404), text("<html>")], ids=["401", "404", "no answer"]
+)
+async def test_a_crm_that_answers_is_not_left_alone_whatever_it_says(response: Response) -> None:
+    script = Script(response)
+    async with site(script) as made:
+        for number in range(3 * breakers.FAILURES_MOST):
+            await made.answer(await made.ask(numbered(number)))
+
+    assert len(script.requests) == 3 * breakers.FAILURES_MOST
+
+
+async def test_look_ups_that_had_no_time_say_nothing_against_their_crm() -> None:
+    script = Script((0.9, GOLD))
+    async with site(script) as made:
+        for number in range(3 * breakers.FAILURES_MOST):
+            long, short = numbered(number), numbered(number, budget_seconds=0.95)
+            await made.ask(short)
+            await asyncio.sleep(0.7)
+            await made.answer(await made.ask(long))
+        state = await made.store.lanes.state(long.key.tenant, long.key.integration)
+
+    assert not state.is_open
+
+
 async def test_a_job_that_waited_in_vain_says_why() -> None:
-    tenants = Tenants(tenant(integration(in_flight=1)))
-    async with site(Script((FOR_EVER, GOLD)), tenants) as made:
-        tokens = [await made.ask(numbered(number)) for number in range(2)]
+    async with site(Script((FOR_EVER, GOLD))) as made:
+        allowance = Allowance(in_flight=1)
+        tokens = [await made.ask(numbered(number, allowance=allowance)) for number in range(2)]
         answer = await made.answer(tokens[1])
 
     assert answer.outcome is Outcome.OVERLOADED
-    assert answer.problem == "1 look-ups of this integration are under way in this worker, and others wait"
-    assert answer.worker == "worker-1"
-
-
-async def test_with_no_room_to_wait_the_answer_comes_at_once() -> None:
-    tenants = Tenants(tenant(integration(in_flight=1)))
-    async with site(Script((FOR_EVER, GOLD)), tenants, slots=10) as made:
-        tokens = [await made.ask(numbered(number)) for number in range(30)]
-        await asyncio.sleep(0.1)
-        early = [made.answers[token] for token in tokens if token in made.answers]
-
-        assert counted(early) == {Outcome.OVERLOADED: 9}  # one asks, twenty wait
+    assert "newer calls went first" in answer.problem
 
 
 async def test_configuration_that_is_missing_is_an_answer() -> None:
@@ -275,7 +317,7 @@ async def test_stopping_finishes_what_is_in_hand() -> None:
 
 
 async def test_stopping_while_every_slot_is_taken_ends_within_the_deadlines() -> None:
-    made = Site(MemoryStore(), Script((FOR_EVER, GOLD)), Tenants(tenant(integration(in_flight=1000))), 4)
+    made = Site(MemoryStore(), Script((FOR_EVER, GOLD)), Tenants(tenant()), 4)
     for number in range(12):
         await made.ask(numbered(number))
     running = asyncio.create_task(made.runner.run(made.stop))
@@ -285,7 +327,7 @@ async def test_stopping_while_every_slot_is_taken_ends_within_the_deadlines() ->
     await running
 
     assert asyncio.get_running_loop().time() < 3.0
-    assert (made.runner.in_hand, made.slots.running, made.slots.waiting) == (0, 0, 0)
+    assert (made.runner.in_hand, made.slots.running) == (0, 0)
 
 
 async def test_a_killed_workers_job_is_taken_over() -> None:

@@ -44,8 +44,8 @@ def list_(
     if tenant is None:
         return list_connectors(invocation.screen, manifests)
     found = read_tenant(invocation.config, tenant)
-    return _with_errands(
-        invocation, lambda errands: list_integrations(invocation.screen, found, manifests, errands)
+    return _with_store(
+        invocation, lambda store: list_integrations(invocation.screen, found, manifests, store)
     )
 
 

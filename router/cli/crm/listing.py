@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.table import Table
 from rich.text import Text
 
 from router.cli.crm.asking import SECONDS
 from router.cli.errors import ExitCode
 from router.cli.output import Screen, duration, plain
+from router.core.breakers import BreakerState
 from router.core.errands import ErrandFailed, Reply, SignInState, TellSignIn
 from router.core.manifests import Manifest
 from router.core.tenants import Integration, Tenant
-from router.store.seams import Errands
+from router.store.seams import Errands, Store
 
 ABILITIES = {
     "check": "test",
@@ -51,8 +53,14 @@ class ListedIntegration(Struct, frozen=True):
     integration: str
     connector: str
     state: str
-    """`ready`, `signed in`, `not signed in`, `failing` or `unknown`."""
+    """`left alone`, `ready`, `signed in`, `not signed in`, `failing` or `unknown`."""
     told: str
+    failures: int = 0
+    """Look-ups that failed, in a row or of late."""
+    open_seconds: float | None = None
+    """For how long look-ups are answered without asking the CRM; None where they are not."""
+    retry_seconds: float | None = None
+    """Until one of them tries it."""
 
 
 def list_connectors(screen: Screen, manifests: Mapping[str, Manifest]) -> ExitCode:
@@ -81,10 +89,14 @@ def list_connectors(screen: Screen, manifests: Mapping[str, Manifest]) -> ExitCo
 
 
 async def list_integrations(
-    screen: Screen, tenant: Tenant, manifests: Mapping[str, Manifest], errands: Errands
+    screen: Screen, tenant: Tenant, manifests: Mapping[str, Manifest], store: Store
 ) -> ExitCode:
-    replies = await asyncio.gather(*(_state(errands, tenant, one) for one in tenant.integrations))
-    rows = [_row(one, reply) for one, reply in zip(tenant.integrations, replies, strict=True)]
+    replies = await asyncio.gather(*(_state(store.errands, tenant, one) for one in tenant.integrations))
+    states = await asyncio.gather(*(store.lanes.state(tenant.id, one.name) for one in tenant.integrations))
+    rows = [
+        _with_breaker(_row(one, reply), state)
+        for one, reply, state in zip(tenant.integrations, replies, states, strict=True)
+    ]
     screen.answer(rows)
     if not rows:
         screen.note(f"Tenant {tenant.id} has no integration yet: add one to its file.", "yellow")
@@ -107,8 +119,38 @@ async def list_integrations(
     return ExitCode.PROBLEMS if any(row.state in BAD for row in rows) else ExitCode.OK
 
 
-STYLES = {"ready": "green", "signed in": "green", "failing": "bold red", "not signed in": "yellow"}
-BAD = frozenset({"failing"})
+STYLES = {
+    "ready": "green",
+    "signed in": "green",
+    "failing": "bold red",
+    "left alone": "bold red",
+    "not signed in": "yellow",
+}
+BAD = frozenset({"failing", "left alone"})
+
+
+def _with_breaker(row: ListedIntegration, state: BreakerState) -> ListedIntegration:
+    """What look-ups have met says more than whether somebody is signed in."""
+    if state.is_open:
+        next_try = f"in {duration(state.retry_seconds)}" if state.retry_seconds else "with the next look-up"
+        told = (
+            f"{state.failures} look-ups failed: {state.problem}; "
+            f"not asked for {duration(state.open_seconds)}, next try {next_try}"
+        )
+        return replace(
+            row,
+            state="left alone",
+            told=told,
+            failures=state.failures,
+            open_seconds=round(state.open_seconds, 1),
+            retry_seconds=round(state.retry_seconds, 1),
+        )
+    notes = [row.told]
+    if state.failures:
+        notes.append(f"{state.failures} look-ups failed: {state.problem}")
+    if state.paused_seconds:
+        notes.append(f"the CRM asks to be left alone for {duration(state.paused_seconds)}")
+    return replace(row, told="; ".join(note for note in notes if note), failures=state.failures)
 
 
 async def _state(errands: Errands, tenant: Tenant, integration: Integration) -> Reply | None:

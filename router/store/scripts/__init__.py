@@ -10,14 +10,16 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
+from router.core import breakers
+from router.core.allowances import BURST_SECONDS
+from router.store import limits
 from router.store.batches import Batcher
 from router.store.errors import FOREIGN_ERRORS, translated
 
+QUEUE_NAMES = ("ask", "take", "settle", "reclaim", "lane_pause", "lane_spend", "lane_state")
+"""Those of look-ups: they share `queue_prelude.lua`."""
 NAMES = (
-    "ask",
-    "take",
-    "settle",
-    "reclaim",
+    *QUEUE_NAMES,
     "attend",
     "record",
     "grant_read",
@@ -43,16 +45,47 @@ NAMES = (
 )
 
 
+def _constants() -> str:
+    """The numbers that the scripts share with the functions of `router.core`, as Lua."""
+    values: dict[str, float] = {
+        "FAILURES_MOST": breakers.FAILURES_MOST,
+        "WINDOW_MS": breakers.WINDOW_SECONDS * 1000,
+        "WINDOW_LEAST": breakers.WINDOW_LEAST,
+        "SHARE_MOST": breakers.SHARE_MOST,
+        "OPEN_FIRST_MS": breakers.OPEN_FIRST_SECONDS * 1000,
+        "OPEN_MOST_MS": breakers.OPEN_MOST_SECONDS * 1000,
+        "JITTER": breakers.JITTER,
+        "PROBE_SLACK_MS": breakers.PROBE_SLACK_SECONDS * 1000,
+        "BURST_MS": BURST_SECONDS * 1000,
+        "BEHIND_MS": limits.BEHIND_SECONDS * 1000,
+        "HOPELESS_MS": limits.HOPELESS_SECONDS * 1000,
+        "STATE_MS": limits.STATE_SECONDS * 1000,
+        "WAITERS_MOST": limits.WAITERS_MOST,
+        "LANES_MOST": limits.LANES_MOST,
+        "SWEEP_MOST": limits.SWEEP_MOST,
+        "REFUSED_MOST": limits.REFUSED_MOST,
+    }
+    return "".join(f"local {name} = {value:g}\n" for name, value in values.items())
+
+
 class Scripts:
     """The scripts, by name. A server that does not know one yet is sent its text."""
 
     def __init__(self, batcher: Batcher) -> None:
         self._batcher = batcher
         folder = files(__name__)
-        preludes = {"": (folder / "prelude.lua").read_text()}
-        preludes["log_"] = preludes[""] + (folder / "log_prelude.lua").read_text()
+
+        def text(name: str) -> str:
+            return (folder / f"{name}.lua").read_text()
+
+        prelude = text("prelude")
+        queue_prelude = prelude + _constants() + text("queue_prelude")
+        log_prelude = prelude + text("log_prelude")
         self._texts = {
-            name: preludes["log_" if name.startswith("log_") else ""] + (folder / f"{name}.lua").read_text()
+            name: (
+                queue_prelude if name in QUEUE_NAMES else log_prelude if name.startswith("log_") else prelude
+            )
+            + text(name)
             for name in NAMES
         }
         # Redis itself names scripts by SHA-1.
@@ -60,7 +93,7 @@ class Scripts:
             name: sha1(text.encode(), usedforsecurity=False).hexdigest() for name, text in self._texts.items()
         }
 
-    async def run(self, name: str, keys: tuple[str, ...], *args: str | bytes | int) -> Any:
+    async def run(self, name: str, keys: tuple[str, ...], *args: str | bytes | float) -> Any:
         """What the script returns. Raises `StoreError`."""
         try:
             try:
@@ -71,6 +104,6 @@ class Scripts:
             raise translated(error, f"the store's script {name}") from error
 
     async def _submit(
-        self, command: str, script: str, keys: tuple[str, ...], args: tuple[str | bytes | int, ...]
+        self, command: str, script: str, keys: tuple[str, ...], args: tuple[str | bytes | float, ...]
     ) -> Any:
         return await self._batcher.submit(keys[0], command, script, len(keys), *keys, *args)

@@ -1,42 +1,56 @@
 -- A worker takes over the jobs of dead ones, and puts forgotten tenants back on the ring.
--- KEYS: ready, ringed, busy
--- ARGV: idle ms, tenants, jobs per tenant, group, consumer, jobs stem, waiters stem
+-- ARGV: idle ms, tenants, jobs per lane
 -- Returns {jobs nobody waited for, tenants put back, jobs}
 
-local idle, count = ARGV[1], ARGV[3]
-local group, consumer = ARGV[4], ARGV[5]
+local now = now_ms()
+local idle, count = tonumber(ARGV[1]), ARGV[3]
 local expired, rung, jobs = 0, 0, {}
 
-local function reclaim(tenant, jobs_key)
-  local reply = redis.call('XAUTOCLAIM', jobs_key, group, consumer, idle, '0-0', 'COUNT', count)
-  for _, entry in ipairs(reply[2]) do
-    local held = redis.call('XPENDING', jobs_key, group, entry[1], entry[1], 1)
-    local deliveries = held[1] and held[1][4] or 1
-    local job = to_deliver(entry, tenant, jobs_key, group, ARGV[7] .. tenant .. ':', deliveries)
-    if job then
-      jobs[#jobs + 1] = job
-    else
-      expired = expired + 1
-    end
+local function hand_out_again(tenant, lane, id)
+  local job = read_job(tenant, id)
+  local left = job and last_deadline(tenant, id, job) - now or 0
+  if not job then
+    drop_job(tenant, lane, id)
+  elseif left <= 0 then
+    expired = expired + 1
+    dismiss(tenant, lane, id, job.digest)
+  else
+    redis.call('ZADD', held_key(tenant, lane), whole(now), id)
+    local deliveries = redis.call('HINCRBY', JOBS, tenant .. ' ' .. id .. '+', 1) + 1
+    jobs[#jobs + 1] = {tenant, id, job.job, job.digest, left, deliveries, job.first_waiter, lane}
   end
 end
 
-for _, tenant in ipairs(redis.call('SRANDMEMBER', KEYS[3], ARGV[2])) do
-  local jobs_key = ARGV[6] .. tenant
-  if redis.call('EXISTS', jobs_key) == 0 or redis.call('XLEN', jobs_key) == 0 then
-    redis.call('SREM', KEYS[3], tenant)
-  else
-    local made = redis.pcall('XGROUP', 'CREATE', jobs_key, group, '0')
-    if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
-      return redis.error_reply(made.err)
-    end
-    reclaim(tenant, jobs_key)
-    local held = redis.call('XPENDING', jobs_key, group)[1]
-    if redis.call('XLEN', jobs_key) > held and not redis.call('LPOS', KEYS[1], tenant) then
-      redis.call('SADD', KEYS[2], tenant)
-      redis.call('RPUSH', KEYS[1], tenant)
-      rung = rung + 1
-    end
+-- Whether any job of the lane waits.
+local function look_after(tenant, lane)
+  local held = held_key(tenant, lane)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', whole(now - idle), 'LIMIT', 0, count)) do
+    hand_out_again(tenant, lane, id)
   end
+  if redis.call('EXISTS', waiting_key(tenant, lane)) == 1 then
+    return true
+  end
+  if redis.call('EXISTS', held) == 0 then
+    redis.call('ZREM', lanes_key(tenant), lane)
+  end
+  return false
+end
+
+wake_due(now, tonumber(ARGV[2]))
+for _, tenant in ipairs(redis.call('HRANDFIELD', QUEUED, ARGV[2])) do
+  local has_work = false
+  for _, lane in ipairs(redis.call('ZRANGE', lanes_key(tenant), 0, -1)) do
+    has_work = look_after(tenant, lane) or has_work
+  end
+  if redis.call('EXISTS', lanes_key(tenant)) == 0 then
+    redis.call('HDEL', QUEUED, tenant)
+  elseif has_work and not redis.call('ZSCORE', LATER, tenant) and not redis.call('LPOS', READY, tenant) then
+    redis.call('SADD', RINGED, tenant)
+    redis.call('RPUSH', READY, tenant)
+    rung = rung + 1
+  end
+end
+if redis.call('EXISTS', QUEUED) == 0 then
+  redis.call('DEL', JOBS)
 end
 return {expired, rung, jobs}

@@ -1,28 +1,48 @@
--- A worker ends a job: the answer into the cache, the job off the queue, the waiters to be answered.
--- KEYS: cache, waiters, jobs, busy
--- ARGV: job id, cached value or '', kept ms, group, tenant, '1' when the answer is good for everybody
--- Returns the waiters
+-- A worker ends a job: the answer into the cache, the job off the queue, the waiters to be answered, and what it
+-- tells of its CRM into the lane's state.
+-- ARGV: job id, tenant, lane, digest, cached value or '', kept ms, '1' when the answer is good for everybody,
+--   health, problem, requests more than expected, ms that the CRM wants to be left alone
+-- Returns {waiters, an old answer that still serves or '', what became of the breaker}
 
-local id, value, kept = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local id, tenant, lane, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local value, kept, is_good = ARGV[5], tonumber(ARGV[6]), ARGV[7] == '1'
+local more, pause = tonumber(ARGV[10]), tonumber(ARGV[11])
+
+local cache, flight, key = cache_key(tenant, digest), waiters_key(tenant, digest), state_key(tenant, lane)
 if kept > 0 then
-  redis.call('SET', KEYS[1], value, 'PX', string.format('%d', kept))
-end
-redis.call('XACK', KEYS[3], ARGV[4], id)
-redis.call('XDEL', KEYS[3], id)
-if redis.call('XLEN', KEYS[3]) == 0 then
-  redis.call('SREM', KEYS[4], ARGV[5])
+  redis.call('SET', cache, value, 'PX', string.format('%d', kept))
 end
 
-local waiters = {}
-local carrier = flight_head(KEYS[2])
+local job = read_job(tenant, id)
+if drop_job(tenant, lane, id) and redis.call('EXISTS', key) == 1 or ARGV[8] == 'unwell' or pause > 0 then
+  local now, state = now_ms(), read_state(key)
+  if job then
+    note_health(key, state, id, ARGV[8], now, ARGV[9])
+    spend(key, state, job.interval, more, now)
+  end
+  if pause > 0 and now + pause > state.paused then
+    keep_state(key, 'z', whole(now + pause))
+  end
+end
+if redis.call('EXISTS', waiting_key(tenant, lane)) == 1 then
+  ring(tenant)
+elseif redis.call('EXISTS', held_key(tenant, lane)) == 0 then
+  redis.call('ZREM', lanes_key(tenant), lane)
+end
+
+local waiters, old = {}, ''
+local carrier = flight_head(flight)
 -- Somebody else may have settled this job, and the same question may be under way again: its waiters are served
 -- by a good answer, and left to the new job by an error.
-if carrier and (carrier == id or ARGV[6] == '1') then
-  for _, waiter in ipairs(redis.call('HKEYS', KEYS[2])) do
+if carrier and (carrier == id or is_good) then
+  for _, waiter in ipairs(redis.call('HKEYS', flight)) do
     if waiter ~= '' then
       waiters[#waiters + 1] = waiter
     end
   end
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', flight)
+  if not is_good and #waiters > 0 then
+    old = redis.call('GET', cache) or ''
+  end
 end
-return waiters
+return {waiters, old, turned}
