@@ -53,7 +53,7 @@ def test_a_rules_own_address() -> None:
 def test_a_draft_is_read_from_what_it_brings_and_leaves_nothing_behind() -> None:
     sealer = Sealer(VAULT, ACME, "rule:Entwürfe")
     name = own_integration_name(RuleName("Entwürfe"))
-    token = {"sealed": sealer.seal("s3cret")}
+    token = sealer.seal("s3cret")
     settings = {"url": "https://draft.example/", "auth": "bearer", "token": token}
     errand = TryDraft(
         tenant=ACME,
