@@ -93,6 +93,7 @@ def _prepare(page: Page, link: str) -> str:
     page.goto("/t/acme/integration/new/zendesk")
     page.locator("#name").fill("crm")
     page.locator('[id="settings.url"]').fill("https://acme.zendesk.com")
+    page.locator('[id="settings.auth"]').select_option("token")
     page.locator('[id="settings.username"]').fill("anna@acme.example")
     page.locator('[id="settings.token"]').fill("not shown")
     page.locator("button.primary").click()
