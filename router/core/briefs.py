@@ -9,6 +9,7 @@ from router.core.decisions import Decision, Ending, LineTrace, TestTrace, Verdic
 from router.core.display import one_line
 from router.core.rules import OPERATORS_WITHOUT_VALUE
 from router.core.sentences import ENGLISH_BRIEFS
+from router.core.target_words import told_target
 
 MOST_CHARACTERS = 300
 
@@ -20,10 +21,10 @@ def brief(decision: Decision, sentences: Mapping[str, str] = ENGLISH_BRIEFS) -> 
 
 
 def _chosen(decision: Decision, sentences: Mapping[str, str]) -> str:
-    target = decision.asked_target
+    target = told_target(decision.asked_target, sentences)
     if decision.asked_why == "greeting":
         return sentences["greeting"]
-    if not target:
+    if not decision.asked_target:
         return sentences["undecided"]
     kind, _, rest = decision.asked_why.partition(" ")
     if kind == "line":

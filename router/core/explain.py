@@ -16,6 +16,7 @@ from router.core.numbers import CallerKind
 from router.core.refusals import Refused
 from router.core.rules import OPERATORS_WITHOUT_VALUE, Outcome
 from router.core.sentences import ENGLISH
+from router.core.target_words import told_target
 
 _TOLD_WITH_PROBLEM = frozenset({Outcome.CRM_ERROR, Outcome.TIMEOUT, Outcome.OVERLOADED})
 _MOST_CHARACTERS = 2_000
@@ -187,7 +188,8 @@ class Explainer:
         if key == "why_default" and not decision.lines_walked:
             key = "why_default_no_lines"
         place = f" ({decision.asked_place})" if decision.asked_place else ""
-        yield self._step(key, at, target=decision.asked_target, number=rest, outcome=rest, place=place)
+        target = told_target(decision.asked_target, self._sentences)
+        yield self._step(key, at, target=target, number=rest, outcome=rest, place=place)
 
     def _ending(self, decision: Decision) -> Iterator[Step]:
         steps = decision.steps_ms

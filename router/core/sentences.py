@@ -5,7 +5,10 @@
 
 from collections.abc import Mapping
 
+from router.core.target_words import ENGLISH as ENGLISH_TARGETS
+
 ENGLISH: Mapping[str, str] = {
+    **ENGLISH_TARGETS,
     "parked": "The call {call} was parked on {server} at {time}, dialled {received}.",
     "called_as": "The number dialled is understood as {called}.",
     "entry": "It came through the IVR entry “{entry}”.",
@@ -95,6 +98,7 @@ ENGLISH: Mapping[str, str] = {
 }
 
 ENGLISH_BRIEFS: Mapping[str, str] = {
+    **ENGLISH_TARGETS,
     "and": " and ",
     "or": " or ",
     "line": "{target}, because line {number} holds: {tests}",

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+from router.core.target_words import FRENCH as FRENCH_TARGETS
+
 FRENCH: Mapping[str, str] = {
+    **FRENCH_TARGETS,
     "parked": "L’appel {call} a été mis en attente sur {server} à {time}, numéro composé\u00a0: {received}.",
     "called_as": "Le numéro composé est compris comme {called}.",
     "entry": "Il est passé par l’entrée de SVI «\u00a0{entry}\u00a0».",
@@ -107,6 +110,7 @@ FRENCH: Mapping[str, str] = {
 }
 
 FRENCH_BRIEFS: Mapping[str, str] = {
+    **FRENCH_TARGETS,
     "and": " et ",
     "or": " ou ",
     "line": "{target}, car la ligne {number} est vérifiée\u00a0: {tests}",

@@ -17,6 +17,7 @@ from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import TenantPlan
 from router.core.rules import CallFact, Condition, Operator, Outcome, SeveralPolicy
 from router.core.sentences import ENGLISH_BRIEFS
+from router.core.target_words import ENGLISH as TARGETS
 from tests.core.makers import after, begin, found, greeting_plan, line, only, parked, plan, queue, record
 
 WON = events.ClaimAnswered(1, is_won=True)
@@ -172,7 +173,7 @@ def test_every_sentence_is_told_by_some_story() -> None:
     for decision in (*(decision for decision, _ in STORIES.values()), rehearsed):
         brief(decision, sentences)
 
-    assert sentences.told >= set(ENGLISH_BRIEFS)
+    assert sentences.told >= set(ENGLISH_BRIEFS) - set(TARGETS)
 
 
 @given(st.text(), st.text(), st.text())

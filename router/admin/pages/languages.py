@@ -18,6 +18,7 @@ from router.core.sentences import ENGLISH as ENGLISH_SENTENCES
 from router.core.sentences import ENGLISH_BRIEFS
 from router.core.sentences_french import FRENCH as FRENCH_SENTENCES
 from router.core.sentences_french import FRENCH_BRIEFS
+from router.core.target_words import told_target
 
 ENGLISH, FRENCH = "en", "fr"
 LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
@@ -43,6 +44,10 @@ class Language:
         """`{count}` in the text stands for the number. French takes the singular for none, too."""
         is_one = count == 1 or (count == 0 and self.code == FRENCH)
         return self.text(one if is_one else many, count=self.number(count), **values)
+
+    def target(self, target: str) -> str:
+        """A decision's target, as a sentence names it."""
+        return told_target(target, self.sentences)
 
     def crm_name(self, manifest: Manifest) -> str:
         """What a connector's CRM is called."""
