@@ -32,7 +32,7 @@ class Language:
 
     def __init__(self, code: str) -> None:
         self.code = code if code in LANGUAGES else ENGLISH
-        self._texts = _catalogue(self.code, PAGE)
+        self._texts = _catalogue(self.code)[PAGE]
         self._sentences = _sentences(self.code)
 
     @property
@@ -99,14 +99,19 @@ def chosen(own: str | None, accepted: str) -> Language:
 
 @cache
 def _sentences(code: str) -> Sentences:
-    return Sentences(_catalogue(code, TOLD), _catalogue(code, PHRASE))
+    catalogue = _catalogue(code)
+    return Sentences(catalogue[TOLD], catalogue[PHRASE])
 
 
 @cache
-def _catalogue(code: str, context: str) -> Mapping[str, str]:
+def _catalogue(code: str) -> Mapping[str, Mapping[str, str]]:
+    """The texts of each context by their English."""
+    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}}
     if code == ENGLISH:
-        return {}
+        return texts
     with (files("router.admin") / "locale" / f"{code}.po").open("rb") as file:
         catalogue = read_po(file, locale=code)
-    listed = [one for one in catalogue if one.id and one.string and (one.context or PAGE) == context]
-    return {str(one.id): str(one.string) for one in listed}
+    for one in catalogue:
+        if one.id and one.string:
+            texts[one.context or PAGE][str(one.id)] = str(one.string)
+    return texts

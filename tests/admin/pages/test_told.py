@@ -13,13 +13,16 @@ import pytest
 from babel.messages.pofile import read_po
 
 from router.admin.pages.languages import PHRASE, TOLD, Language
+from router.admin.pages.rendering import Pages, Reader
 from router.admin.pages.sentences import PLACE
 from router.admin.pages.told import difference_told, problem_told
 from router.admin.site import Site
+from router.ami.versions import judge
 from router.core.checks.sources import MEANINGS
 from router.core.destinations import DestinationKind
 from router.core.differences import SINGULARS, Change, Difference
-from router.core.faults import MENDS, Step
+from router.core.errands import Checked, CheckedStep, StepState
+from router.core.faults import MENDS, Fault, Step
 from router.core.problems import Problem, error
 from router.core.roles import TOLD as PERMISSIONS
 from router.core.tenants import Tenant
@@ -412,3 +415,64 @@ async def test_a_publication_tells_its_changes_in_french(
 
     assert f"SDA {changed.did}, note\u00a0: " in page
     assert escape(WRITTEN) in page
+
+
+def fragment(template: str, **told: Any) -> str:
+    reader = Reader(language=FRENCH, identity=None, csrf="", path="/")
+    return Pages().fragment(template, reader, **told)
+
+
+def test_a_connection_test_names_its_steps_and_mends_in_french_and_quotes_the_crm() -> None:
+    passed = CheckedStep(Step.SEARCH, StepState.PASSED, "a number that nobody has was searched")
+    failed = CheckedStep(
+        Step.CREDENTIALS, StepState.FAILED, f"there is no rule {WRITTEN}", MENDS[Fault.RIGHTS]
+    )
+
+    page = fragment("integration-reply.html", reply=Checked((passed, failed), 2, 0.5))
+
+    assert "un numéro que personne n’a a été recherché" in page
+    assert ">identifiants</span>" in page
+    assert f"there is no rule {escape(WRITTEN)}" in page  # the CRM's own words
+    assert "Donnez dans le CRM à l’utilisateur" in page
+
+
+@pytest.mark.parametrize("version", ["", "GIT-<22>", "18.1.0", "21.3.0", "certified/20.7-cert3"])
+def test_a_warning_of_an_asterisk_version_is_french(version: str) -> None:
+    english = judge(version).warning
+
+    french = FRENCH.told(english)
+
+    assert "utilisez 20.20.1" in french
+    assert version[:6] in french or version.startswith("21")
+    assert "unknown" not in french
+
+
+@pytest.mark.parametrize("pattern", ["(", "[", "*a", "(?=a)", r"\1", "a**", ")", "a{9999}", "[b-a]", "a\\"])
+def test_why_a_pattern_cannot_be_used_is_french(pattern: str) -> None:
+    told = checked.check(checked.lines_text(f"operator = \"matches\", value = '{pattern}'"))[0].what
+
+    reason = FRENCH.told(told).removeprefix("le motif est inutilisable\u00a0: ")
+
+    assert reason != FRENCH.told(told)
+    assert reason not in told
+
+
+@pytest.mark.parametrize("text", ["1,234", "ten", "1.2,3", "1 0 0"])
+def test_why_a_value_is_no_number_is_french(text: str) -> None:
+    line = f'operator = ">", value = "{text}", type = "number"'
+    told = checked.check(checked.lines_text(line))[0].what
+
+    french = FRENCH.told(told)
+
+    assert french.startswith(f"le test ne se vérifie jamais\u00a0: «\u00a0{text}\u00a0» ")
+    assert " may mean " not in french
+    assert " is " not in french
+
+
+async def test_a_rule_s_name_that_is_taken_is_told_in_french(browsers: Browsers) -> None:
+    browser = await french_browser(browsers)
+    await browser.get("/t/acme/routing/new")
+
+    await browser.post("/t/acme/routing/new", browser.fields() | {"name": "Sales", "field": "status"}, 422)
+
+    assert "il y a déjà une règle Sales" in browser.page
