@@ -12,6 +12,7 @@ from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
+from babel.messages.pofile import read_po
 from msgspec import Struct
 
 ROUTER = Path(str(files("router")))
@@ -76,6 +77,13 @@ def find_sentences() -> Found:
             not_followed.add(f"{path.relative_to(ROUTER)}: {ast.unparse(argument)}")
     longer = {text for text in templates if text.replace("}…", "}") in templates - {text}}  # one, cut short
     return Found(frozenset(templates - longer - {""}), frozenset(not_followed))
+
+
+def catalogue(context: str) -> Mapping[str, str]:
+    """The French by the English, as the catalogue has them."""
+    with (ROUTER / "admin/locale/fr.po").open("rb") as file:
+        read = read_po(file, locale="fr")
+    return {str(one.id): str(one.string) for one in read if one.id and one.context == context}
 
 
 class _Sources:
