@@ -5,21 +5,22 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from router.core.differences import differences
+from router.core.differences import Difference, differences
 from router.core.identities import TenantId
 from router.core.tenants import Tenant
 from router.settings.documents import Unreadable, read_document
+from router.settings.errors import FileProblem
 from router.settings.tenant_files import parse_tenant
 
 DIFFERENCES_MOST = 200
 
 
-class Drift(Struct, frozen=True, kw_only=True):
+class FileDrift(Struct, frozen=True, kw_only=True):
     is_there: bool
     """Whether this host has the tenant's file."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
     """Why the file cannot be used, with file and line."""
-    differences: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
     """What applying the file would change, place by place; at most `DIFFERENCES_MOST`."""
 
     @property
@@ -27,19 +28,19 @@ class Drift(Struct, frozen=True, kw_only=True):
         return not self.is_there or bool(self.problems or self.differences)
 
 
-async def drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> Drift:
+async def drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> FileDrift:
     return await asyncio.to_thread(_drift_of, folder, tenant, in_force)
 
 
-def _drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> Drift:
+def _drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> FileDrift:
     try:
         document = read_document(folder / "tenants" / f"{tenant}.toml")
     except OSError:
-        return Drift(is_there=False)
+        return FileDrift(is_there=False)
     except Unreadable as unreadable:
-        return Drift(is_there=True, problems=(str(unreadable.problem),))
+        return FileDrift(is_there=True, problems=(unreadable.problem,))
     written, problems = parse_tenant(document, tenant)
     if written is None:
-        return Drift(is_there=True, problems=tuple(str(document.locate(one)) for one in problems))
+        return FileDrift(is_there=True, problems=tuple(map(document.locate, problems)))
     found = differences(in_force, written)
-    return Drift(is_there=True, differences=tuple(map(str, found[:DIFFERENCES_MOST])))
+    return FileDrift(is_there=True, differences=tuple(found[:DIFFERENCES_MOST]))

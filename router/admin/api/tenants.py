@@ -11,7 +11,7 @@ from router.admin.api.moments import moment
 from router.admin.api.pages import Limit, limited
 from router.admin.api.revisions import IfMatch, revision_in, tag_of
 from router.admin.api.rules import Published, published
-from router.admin.drift import Drift, drift_of
+from router.admin.drift import drift_of
 from router.admin.handed import NumberInPath, NumberInQuery, TextInPath, TheSite, Who
 from router.admin.site import Site
 from router.core.destinations import Target
@@ -60,6 +60,15 @@ class TenantDetails(Struct, frozen=True, kw_only=True):
 
 class ManagedBy(Struct, frozen=True, forbid_unknown_fields=True):
     managed_by: Literal["page", "files"]
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    is_there: bool
+    """Whether the server has the tenant's file."""
+    problems: tuple[str, ...] = ()
+    """Why the file cannot be used, with file and line."""
+    differences: tuple[str, ...] = ()
+    """What applying the file would change, place by place."""
 
 
 class PublicationSummary(Struct, frozen=True, kw_only=True):
@@ -144,7 +153,12 @@ class TenantsController(Controller):
         async with site.database.reading() as connection:
             await site.require_tenant(connection, TenantId(tenant))
             newest = await publications.in_force(connection, TenantId(tenant))
-        return await drift_of(site.folder, TenantId(tenant), newest.document if newest else None)
+        found = await drift_of(site.folder, TenantId(tenant), newest.document if newest else None)
+        return Drift(
+            is_there=found.is_there,
+            problems=tuple(map(str, found.problems)),
+            differences=tuple(map(str, found.differences)),
+        )
 
     @get("/{tenant:str}/publications", operation_id="listPublications")
     async def list_publications(

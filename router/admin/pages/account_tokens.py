@@ -10,6 +10,7 @@ from router.admin.api.moments import moment
 from router.admin.handed import NumberInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import ROLES
+from router.admin.pages.told import refusal_told
 from router.admin.pages.users import NOBODY_ELSE, role_given
 from router.admin.site import Site
 from router.core.identities import TenantId
@@ -60,7 +61,7 @@ class TokenPages(Controller):
         except NotFound:
             return await _page(site, visit, {"tenant": visit.reader.language.text(TENANT)})
         except Conflict as error:
-            return await _page(site, visit, {"name": str(error)})
+            return await _page(site, visit, {"name": refusal_told(error, visit.reader.language)})
         return await _page(site, visit, made=(made.name, key))
 
     @post("/{token:int}", status_code=303)

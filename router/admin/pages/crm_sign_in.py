@@ -135,7 +135,7 @@ def failed(
 ) -> Response[Any]:
     """`told` is what the CRM's refusal means; without one the worker's reply tells."""
     if isinstance(reply, ErrandFailed):
-        said = f"{reply.problem}. {reply.mend}".strip()
+        said = f"{reply.problem}. {visit.reader.language.told(reply.mend)}".strip()
     return visit.answer(
         "crm-sign-in-failure.html" if is_in_place else "crm-sign-in-failed.html",
         200 if is_in_place else 422,

@@ -18,6 +18,7 @@ from router.admin.pages import labels
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.integration_form import field_at, fields_of, integration_of
 from router.admin.pages.settings_form import texts_of
+from router.admin.pages.told import problem_told, refusal_told
 from router.admin.site import Site
 from router.core.call_logs import DEFAULT_SUBJECT
 from router.core.errands import AnyErrand, CheckConnection, TryLookup
@@ -108,7 +109,7 @@ class IntegrationPages(Controller):
                 manifest,
                 fields,
                 row,
-                {"": f"{error}: {', '.join(error.users)}"},
+                {"": f"{refusal_told(error, visit.reader.language)}: {', '.join(error.users)}"},
             )
         await site.publisher.hand_over(publication)
         return Redirect(f"/t/{tenant}/integration", status_code=303)
@@ -180,7 +181,7 @@ async def _saved(
     site: Site, visit: Visit, tenant: TenantId, manifest: Manifest, row: IntegrationRow | None
 ) -> Response[Any]:
     former = row.document if row else None
-    fields = visit.fields
+    fields, language = visit.fields, visit.reader.language
     try:
         sent = integration_of(fields, manifest.slug, manifest, former)
         document = await integration_to_keep(site, visit.identity, tenant, sent, former)
@@ -191,12 +192,11 @@ async def _saved(
                 tenant, row.document.name, document, row.revision, visit.identity.actor
             )
     except Invalid as error:
-        wrong = {field_at(one.path[2:]): f"{one.what}. {one.mend}" for one in error.problems}
+        wrong = {field_at(one.path[2:]): problem_told(one, language, [manifest]) for one in error.problems}
         return await _form(site, visit, tenant, manifest, fields, row, wrong)
-    except msgspec.ValidationError as error:
-        return await _form(site, visit, tenant, manifest, fields, row, {"": f"{error}."})
-    except (Conflict, ApiError) as error:
-        return await _form(site, visit, tenant, manifest, fields, row, {"": f"{error}."})
+    except (msgspec.ValidationError, Conflict, ApiError) as error:
+        wrong = {"": f"{refusal_told(error, language)}."}
+        return await _form(site, visit, tenant, manifest, fields, row, wrong)
     await site.publisher.hand_over(publication)
     return Redirect(f"/t/{tenant}/integration/{sent.name}?done=saved", status_code=303)
 

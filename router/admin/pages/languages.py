@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from babel.dates import format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from router.admin.pages.sentences import Sentences, fill
 from router.core.manifests import Manifest
 from router.core.sentences import ENGLISH as ENGLISH_SENTENCES
 from router.core.sentences import ENGLISH_BRIEFS
@@ -21,7 +23,10 @@ from router.core.sentences_french import FRENCH_BRIEFS
 from router.core.target_words import told_target
 
 ENGLISH, FRENCH = "en", "fr"
+PAGE, TOLD, PHRASE = "", "told", "phrase"
+"""The catalogue's contexts: pages' own texts, sentences of code that knows no language, phrases in those."""
 LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Language:
@@ -29,7 +34,8 @@ class Language:
 
     def __init__(self, code: str) -> None:
         self.code = code if code in LANGUAGES else ENGLISH
-        self._texts = _catalogue(self.code)
+        self._texts = _catalogue(self.code)[PAGE]
+        self._sentences = _sentences(self.code)
 
     @property
     def is_french(self) -> bool:
@@ -39,6 +45,19 @@ class Language:
         """The text in this language, with its `{places}` filled in."""
         told = self._texts.get(english, english)
         return told.format(**values) if values else told
+
+    def told(self, sentence: str, more: Mapping[str, str] = NOTHING) -> str:
+        """A finished English sentence of a check, the records or a worker, as far as it is known. `more` are
+        sentences known here alone, with their translations."""
+        return self._sentences.told(sentence, more)
+
+    def phrase(self, phrase: str) -> str:
+        """A word or two of such a sentence."""
+        return self._sentences.phrase(phrase, NOTHING)
+
+    def filled(self, template: str, **values: str) -> str:
+        """As `text`, for values that somebody else wrote: braces in them are nothing but braces."""
+        return fill(self._texts.get(template, template), values)
 
     def counted(self, count: int, one: str, many: str, **values: object) -> str:
         """`{count}` in the text stands for the number. French takes the singular for none, too."""
@@ -89,9 +108,20 @@ def chosen(own: str | None, accepted: str) -> Language:
 
 
 @cache
-def _catalogue(code: str) -> Mapping[str, str]:
+def _sentences(code: str) -> Sentences:
+    catalogue = _catalogue(code)
+    return Sentences(catalogue[TOLD], catalogue[PHRASE])
+
+
+@cache
+def _catalogue(code: str) -> Mapping[str, Mapping[str, str]]:
+    """The texts of each context by their English."""
+    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}}
     if code == ENGLISH:
-        return {}
+        return texts
     with (files("router.admin") / "locale" / f"{code}.po").open("rb") as file:
         catalogue = read_po(file, locale=code)
-    return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}
+    for one in catalogue:
+        if one.id and one.string:
+            texts[one.context or PAGE][str(one.id)] = str(one.string)
+    return texts

@@ -8,6 +8,7 @@ from litestar.response import Redirect
 from router.admin.api.numbers import read_list, understood
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.pages.told import problem_told, refusal_told
 from router.admin.site import Site
 from router.core.identities import RuleName, TenantId
 from router.core.number_lists import NumberList, is_number
@@ -58,7 +59,9 @@ class NumberPages(Controller):
                 TenantId(tenant), [did], f"number {did} removed", visit.identity.actor
             )
         except Conflict as error:
-            return await _page(site, visit, TenantId(tenant), {"": str(error)})
+            return await _page(
+                site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
+            )
         await site.publisher.hand_over(publication)
         return _back(tenant)
 
@@ -84,10 +87,12 @@ class NumberPages(Controller):
                 TenantId(tenant), number, visit.identity.actor
             )
         except Invalid as error:
-            told = f"{error.problems[0].what}. {error.problems[0].mend}"
+            told = problem_told(error.problems[0], visit.reader.language, site.manifests.values())
             return await _page(site, visit, TenantId(tenant), {"": told})
         except (Conflict, NotFound) as error:
-            return await _page(site, visit, TenantId(tenant), {"": f"{error}."})
+            return await _page(
+                site, visit, TenantId(tenant), {"": f"{refusal_told(error, visit.reader.language)}."}
+            )
         await site.publisher.hand_over(publication)
         told = f"undone={len(undo.put) + len(undo.removed)}&left={len(undo.left)}"
         return Redirect(f"/t/{tenant}/numbers?{told}", status_code=303)
@@ -101,10 +106,12 @@ class NumberPages(Controller):
         try:
             publication = await site.configuration.put_entry(TenantId(tenant), entry, visit.identity.actor)
         except Invalid as error:
-            told = f"{error.problems[0].what}. {error.problems[0].mend}"
+            told = problem_told(error.problems[0], visit.reader.language, site.manifests.values())
             return await _page(site, visit, TenantId(tenant), {"name": told})
         except (Conflict, NotFound) as error:
-            return await _page(site, visit, TenantId(tenant), {"name": str(error)})
+            return await _page(
+                site, visit, TenantId(tenant), {"name": refusal_told(error, visit.reader.language)}
+            )
         await site.publisher.hand_over(publication)
         return _back(tenant)
 
@@ -116,7 +123,9 @@ class NumberPages(Controller):
                 TenantId(tenant), visit.fields.get("name", ""), visit.identity.actor
             )
         except Conflict as error:
-            return await _page(site, visit, TenantId(tenant), {"": str(error)})
+            return await _page(
+                site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
+            )
         await site.publisher.hand_over(publication)
         return _back(tenant)
 
@@ -127,10 +136,10 @@ async def _put(
     try:
         publication = await site.configuration.put_numbers(tenant, listed, comment, visit.identity.actor)
     except Invalid as error:
-        told = f"{error.problems[0].what}. {error.problems[0].mend}"
+        told = problem_told(error.problems[0], visit.reader.language, site.manifests.values())
         return await _page(site, visit, tenant, {"did": told})
     except (Conflict, NotFound) as error:
-        return await _page(site, visit, tenant, {"did": str(error)})
+        return await _page(site, visit, tenant, {"did": refusal_told(error, visit.reader.language)})
     await site.publisher.hand_over(publication)
     if is_list and publication is not None:
         return Redirect(f"/t/{tenant}/numbers?imported={publication.number}", status_code=303)

@@ -7,6 +7,7 @@ from litestar import Response
 from msgspec import Struct
 
 from router.admin.pages.front import Visit
+from router.admin.pages.languages import Language
 from router.admin.pages.rule_form import INTEGRATION, OTHER, modules_in
 from router.admin.pages.rule_lines import line_count
 from router.admin.site import Site
@@ -62,7 +63,7 @@ async def _offered(site: Site, visit: Visit, tenant: TenantId) -> Offered:
     if manifest is None or "fields" not in manifest.abilities:
         return Offered(problem=language.text("This CRM does not tell its fields."))
     try:
-        return await _asked(site, tenant, row, manifest, modules_in(fields))
+        return await _asked(site, tenant, row, manifest, modules_in(fields), language)
     except StoreError:
         return Offered(problem=language.text("Redis cannot be reached, so the CRM was not asked."))
     except _NobodyThere:
@@ -74,13 +75,18 @@ class _NobodyThere(Exception):
 
 
 async def _asked(
-    site: Site, tenant: TenantId, row: IntegrationRow, manifest: Manifest, chosen: Sequence[str]
+    site: Site,
+    tenant: TenantId,
+    row: IntegrationRow,
+    manifest: Manifest,
+    chosen: Sequence[str],
+    language: Language,
 ) -> Offered:
     """Raises StoreError, _NobodyThere."""
     name = IntegrationName(row.document.name)
     modules = await site.crm_fields.told(ListModules(tenant=tenant, integration=name), row.revision)
     if not isinstance(modules, Modules):
-        return _failed(modules)
+        return _failed(modules, language)
     searched = tuple(chosen or manifest.default_modules or [one.name for one in modules.modules[:1]])
     found: dict[str, CrmField] = {}
     for module in searched[:MODULES_MOST]:
@@ -88,7 +94,7 @@ async def _asked(
             ListFields(tenant=tenant, integration=name, module=module), row.revision
         )
         if not isinstance(listed, Fields):
-            failed = _failed(listed)
+            failed = _failed(listed, language)
             return Offered(modules.modules, tuple(found.values()), searched, f"{module}: {failed.problem}")
         for field in listed.fields:
             found.setdefault(field.name, field)
@@ -96,11 +102,11 @@ async def _asked(
     return Offered(modules.modules, tuple(in_order[:FIELDS_MOST]), searched)
 
 
-def _failed(reply: object) -> Offered:
+def _failed(reply: object, language: Language) -> Offered:
     """Raises _NobodyThere."""
     if not isinstance(reply, ErrandFailed):
         raise _NobodyThere
-    return Offered(problem=f"{reply.problem}. {reply.mend}".strip())
+    return Offered(problem=f"{reply.problem}. {language.told(reply.mend)}".strip())
 
 
 def module_options(typed: str, modules: Iterable[CrmModule]) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from router.admin.pages.languages import Language
+from router.admin.pages.told import problem_told
 from router.core.destinations import DestinationKind, Target
 from router.core.identities import TenantId
 from router.core.problems import error
@@ -55,7 +57,7 @@ def _seconds(text: str) -> float | None:
         raise Invalid([problem]) from mistake
 
 
-def wrong_fields(invalid: Invalid) -> dict[str, str]:
+def wrong_fields(invalid: Invalid, language: Language) -> dict[str, str]:
     """What is wrong, by the form's field."""
     places = ((str(one.path[0]) if one.path else "", one) for one in invalid.problems)
-    return {PLACES.get(place, place): f"{one.what}. {one.mend}" for place, one in places}
+    return {PLACES.get(place, place): problem_told(one, language) for place, one in places}

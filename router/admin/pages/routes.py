@@ -121,5 +121,9 @@ def _answer_error(front: Front, request: AnyRequest, error: Exception) -> Respon
     reader = stranger(request)
     text = TEXTS.get(details.status, BROKEN)
     return front.pages.answer(
-        "error.html", reader, details.status, told=reader.language.text(text), detail=details.detail
+        "error.html",
+        reader,
+        details.status,
+        told=reader.language.text(text),
+        detail=reader.language.told(details.detail),
     )

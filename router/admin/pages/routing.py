@@ -10,11 +10,13 @@ from router.admin.api.moments import moment
 from router.admin.api.problems import ApiError
 from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
+from router.admin.pages.languages import Language
 from router.admin.pages.picking import picked
 from router.admin.pages.rule_form import CUSTOM, fields_of, rule_of
 from router.admin.pages.rule_lines import arranged, with_lines
 from router.admin.pages.rule_pages import Blocked, Draft, form_page, list_page, wrong_fields
 from router.admin.pages.settings_form import settings_fields
+from router.admin.pages.told import difference_told, refusal_told
 from router.admin.pages.trying import tried
 from router.admin.site import Site
 from router.core.differences import differences
@@ -130,13 +132,14 @@ class RoutingPages(Controller):
             row = await rules.one(connection, TenantId(tenant), rule)
             listed = await rules.versions(connection, row)
         former: list[Rule | None] = [*(one.document for one in listed[1:]), None]
+        language = visit.reader.language
         versions = [
             {
                 "number": one.number,
                 "author": one.author,
                 "comment": one.comment,
                 "at": moment(one.made_at),
-                "differences": [str(two) for two in differences(before, one.document)] if before else [],
+                "differences": _differences(before, one.document, language),
             }
             for one, before in zip(listed, former, strict=True)
         ]
@@ -155,18 +158,22 @@ class RoutingPages(Controller):
         return Redirect(f"/t/{tenant}/routing/{rule}/versions", status_code=303)
 
 
+def _differences(before: Rule | None, after: Rule, language: Language) -> list[str]:
+    return [difference_told(one, language) for one in differences(before, after)] if before else []
+
+
 async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None) -> Response[Any]:
     """What a button of the form does: lines move, the draft is saved, or it is put in force as well."""
-    fields, intent = visit.fields, visit.fields.get("intent", "save")
+    fields, intent, language = visit.fields, visit.fields.get("intent", "save"), visit.reader.language
     moved = arranged(fields, intent)
     if moved is not None:
         return await form_page(site, visit, tenant, Draft(moved[0], row, focus=moved[1]))
     if intent == "show":
-        told = visit.reader.language.text("You are signed in again. Nothing is saved yet.")
+        told = language.text("You are signed in again. Nothing is saved yet.")
         return await form_page(site, visit, tenant, Draft(fields, row, notice=told))
     read = rule_of(fields, row.draft if row else None, site.custom_url)
     if read.rule is None:
-        wrong = {one.field: visit.reader.language.text(one.what) for one in read.problems}
+        wrong = {one.field: language.text(one.what) for one in read.problems}
         return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
     try:
         id_ = await _save(site, visit, tenant, row, read.rule)
@@ -174,7 +181,7 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
             await _publish(site, visit, tenant, id_)
     except Invalid as error:
         saved = await _row(site, tenant, id_)
-        wrong = wrong_fields(error.problems, await _index(site, tenant, id_))
+        wrong = wrong_fields(site, language, error.problems, await _index(site, tenant, id_))
         blocked = Blocked.INVALID
         return await form_page(site, visit, tenant, Draft(fields, saved, wrong=wrong, blocked=blocked))
     except Outdated:
@@ -183,9 +190,11 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
     except ManagedByFiles:
         return await form_page(site, visit, tenant, Draft(fields, row, blocked=Blocked.FILES))
     except ApiError as error:
-        return await form_page(site, visit, tenant, Draft(fields, row, wrong={"source": f"{error}."}))
+        wrong = {"source": f"{refusal_told(error, language)}."}
+        return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
     except Conflict as error:
-        return await form_page(site, visit, tenant, Draft(fields, row, wrong={"name": str(error)}))
+        wrong = {"name": refusal_told(error, language)}
+        return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
     done = "published" if intent == "publish" else "saved"
     return Redirect(f"/t/{tenant}/routing/{id_}?done={done}", status_code=303)
 

@@ -11,10 +11,12 @@ from msgspec import Struct
 from router.admin.api.moments import moment
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, Visit
+from router.admin.pages.languages import Language
 from router.admin.pages.rule_form import CUSTOM, is_group, with_greeting_defaults
 from router.admin.pages.rule_lines import LINES_MOST, line_count
 from router.admin.pages.rule_places import field_at
 from router.admin.pages.settings_form import texts_of
+from router.admin.pages.told import problem_told
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.problems import Problem
@@ -84,7 +86,7 @@ async def form_page(site: Site, visit: Visit, tenant: TenantId, draft: Draft) ->
     wrong = dict(draft.wrong)
     warnings: list[str] = []
     if draft.row is not None and not wrong and not draft.blocked:
-        wrong, warnings = _checked(site, whole, draft.row)
+        wrong, warnings = _checked(site, visit.reader.language, whole, draft.row)
     offered = site.settings.destinations
     status = 422 if draft.wrong else 409 if draft.blocked else 200
     count = line_count(draft.fields)
@@ -127,20 +129,25 @@ def _set_in(secrets: Sequence[str]) -> set[str]:
     return {name.removeprefix("source.custom.") for name in secrets}
 
 
-def _checked(site: Site, whole: Tenant, row: rules.RuleRow) -> tuple[dict[str, str], list[str]]:
+def _checked(
+    site: Site, language: Language, whole: Tenant, row: rules.RuleRow
+) -> tuple[dict[str, str], list[str]]:
     """What is wrong with the draft at its fields, and what is probably not meant."""
     drafted = draft_of(whole, row.draft, row.live.name if row.live else None)
     index = next(at for at, one in enumerate(drafted.rules) if one is row.draft)
     problems = [one for one in site.check(drafted) if one.path[:2] == ("rules", index)]
-    warnings = [f"{one.what}. {one.mend}" for one in problems if one.level == "warning"]
-    return wrong_fields(problems, index), warnings
+    warnings = [
+        problem_told(one, language, site.manifests.values()) for one in problems if one.level == "warning"
+    ]
+    return wrong_fields(site, language, problems, index), warnings
 
 
-def wrong_fields(problems: Sequence[Problem], index: int) -> dict[str, str]:
+def wrong_fields(site: Site, language: Language, problems: Sequence[Problem], index: int) -> dict[str, str]:
     """Errors by the form's field; those of other places under the empty name."""
     wrong: dict[str, str] = {}
     for problem in problems:
         if problem.level == "error":
+            told = problem_told(problem, language, site.manifests.values())
             is_own = problem.path[:2] == ("rules", index)
-            wrong.setdefault(field_at(problem.path[2:]) if is_own else "", f"{problem.what}. {problem.mend}")
+            wrong.setdefault(field_at(problem.path[2:]) if is_own else "", told)
     return wrong

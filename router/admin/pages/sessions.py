@@ -21,6 +21,7 @@ from router.admin.pages.reading import (
     is_from_here,
     stranger,
 )
+from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.records.accounts import CodeNeeded, SignedIn, SignInOver, SignInRefused, Throttled
 from router.records.errors import Conflict, NotFound
@@ -94,8 +95,9 @@ class SessionPages(Controller):
         except (NotFound, Conflict) as error:
             is_good = isinstance(error, Conflict)
             status = 422 if is_good else 404
-            told = {"is_good": is_good, "name": name, "problem": str(error)}
-            return front.pages.answer("set-up.html", stranger(request), status, **told)
+            reader = stranger(request)
+            told = {"is_good": is_good, "name": name, "problem": refusal_told(error, reader.language)}
+            return front.pages.answer("set-up.html", reader, status, **told)
         answer = _go("/tenants")
         answer.set_cookie(session_cookie(front.authenticator, signed_in.key))
         return answer

@@ -8,11 +8,13 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 
 from router.admin.api.moments import moment
-from router.admin.drift import drift_of
+from router.admin.drift import FileDrift, drift_of
 from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import DESTINATIONS
+from router.admin.pages.languages import Language
 from router.admin.pages.profiles import fields_of, profile_of, wrong_fields
+from router.admin.pages.told import difference_told, file_problem_told, problem_told, refusal_told
 from router.admin.retaining import keep_for
 from router.admin.site import Site
 from router.core.differences import differences
@@ -45,9 +47,11 @@ class TenantSettingsPages(Controller):
             profile = profile_of(visit.fields, TenantId(tenant))
             publication = await site.configuration.change_tenant(profile, revision, visit.identity.actor)
         except Invalid as error:
-            return await _page(site, visit, TenantId(tenant), wrong_fields(error))
+            return await _page(site, visit, TenantId(tenant), wrong_fields(error, visit.reader.language))
         except (Conflict, Outdated) as error:
-            return await _page(site, visit, TenantId(tenant), {"": f"{error}."})
+            return await _page(
+                site, visit, TenantId(tenant), {"": f"{refusal_told(error, visit.reader.language)}."}
+            )
         await site.publisher.hand_over(publication)
         return _back(tenant, "saved")
 
@@ -59,7 +63,9 @@ class TenantSettingsPages(Controller):
             days = int(text) if text.isascii() and text.isdigit() else 0
             await keep_for(site, visit.identity, TenantId(tenant), days)
         except Conflict as error:
-            return await _page(site, visit, TenantId(tenant), {"days": f"{error}."})
+            return await _page(
+                site, visit, TenantId(tenant), {"days": f"{refusal_told(error, visit.reader.language)}."}
+            )
         return _back(tenant, "saved")
 
     @post("/managed-by", status_code=303)
@@ -97,7 +103,7 @@ class TenantSettingsPages(Controller):
             publication=found,
             at=moment(found.made_at),
             zone=ZoneInfo(owner.profile.zone),
-            changes=[str(one) for one in told[:DIFFERENCES_MOST]],
+            changes=[difference_told(one, visit.reader.language) for one in told[:DIFFERENCES_MOST]],
             more=max(len(told) - DIFFERENCES_MOST, 0),
             is_first=not listed,
             is_newest=newest is not None and newest.number == number,
@@ -114,10 +120,12 @@ class TenantSettingsPages(Controller):
         try:
             publication = await site.configuration.roll_back(TenantId(tenant), number, visit.identity.actor)
         except Invalid as error:
-            told = f"{error.problems[0].what}. {error.problems[0].mend}"
+            told = problem_told(error.problems[0], visit.reader.language, site.manifests.values())
             return await _page(site, visit, TenantId(tenant), {"": told})
         except Conflict as error:
-            return await _page(site, visit, TenantId(tenant), {"": f"{error}."})
+            return await _page(
+                site, visit, TenantId(tenant), {"": f"{refusal_told(error, visit.reader.language)}."}
+            )
         await site.publisher.hand_over(publication)
         return _back(tenant, "back")
 
@@ -145,8 +153,17 @@ async def _page(
         zone=ZoneInfo(owner.profile.zone),
         is_by_files=is_by_files,
         drift=drift,
+        **_drift_told(drift, visit.reader.language),
         done=visit.query.get("done", ""),
     )
+
+
+def _drift_told(drift: FileDrift | None, language: Language) -> dict[str, list[str]]:
+    problems, found = (drift.problems, drift.differences) if drift else ((), ())
+    return {
+        "drift_problems": [file_problem_told(one, language) for one in problems],
+        "drift_differences": [difference_told(one, language) for one in found],
+    }
 
 
 def _back(tenant: str, done: str) -> Response[Any]:

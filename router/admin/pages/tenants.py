@@ -9,6 +9,7 @@ from router.admin.handed import TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import DESTINATIONS
 from router.admin.pages.profiles import BLANK, profile_of, wrong_fields
+from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Permission
@@ -38,9 +39,9 @@ class TenantPages(Controller):
         try:
             publication = await site.configuration.create_tenant(tenant, visit.identity.actor)
         except Invalid as error:
-            return await _page(site, visit, fields, wrong_fields(error))
+            return await _page(site, visit, fields, wrong_fields(error, visit.reader.language))
         except Conflict as error:
-            return await _page(site, visit, fields, {"id": str(error)})
+            return await _page(site, visit, fields, {"id": refusal_told(error, visit.reader.language)})
         await site.publisher.hand_over(publication)
         return Redirect(f"/t/{tenant.id}/routing", status_code=303)
 

@@ -9,6 +9,7 @@ from litestar import Response
 from router.admin.api.problems import ApiError
 from router.admin.pages.front import Visit
 from router.admin.pages.rule_form import rule_of
+from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.admin.trials import Trial, try_rule
 from router.core.explain import Explainer
@@ -43,7 +44,7 @@ async def tried(site: Site, visit: Visit, tenant: TenantId, row: RuleRow | None)
     try:
         told = await try_rule(site, visit.identity, tenant, read.rule, row, trial)
     except ApiError as error:
-        return _missing(visit, f"{error}.")
+        return _missing(visit, f"{refusal_told(error, language)}.")
     steps = Explainer(told.plan.zone, language.sentences).explain(told.decision)
     return visit.answer(
         "trial.html", problem="", steps=steps, target=told.decision.asked_target, source=told.source

@@ -8,6 +8,7 @@ from litestar.response import Redirect
 from router.admin.handed import NumberInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import ROLES
+from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Permission, Role, is_at_most, reaches
@@ -49,9 +50,9 @@ class UserPages(Controller):
                 visit.identity.actor,
             )
         except NotFound as error:
-            return await _page(site, visit, {"tenant": str(error)})
+            return await _page(site, visit, {"tenant": refusal_told(error, visit.reader.language)})
         except Conflict as error:
-            return await _page(site, visit, {"name": str(error)})
+            return await _page(site, visit, {"name": refusal_told(error, visit.reader.language)})
         return _back()
 
     @post("/{user:int}", status_code=200)
@@ -69,7 +70,7 @@ class UserPages(Controller):
                 case "remove":
                     await site.accounts.remove_user(found.id, actor)
         except Conflict as error:
-            return await _page(site, visit, {"": str(error)})
+            return await _page(site, visit, {"": refusal_told(error, visit.reader.language)})
         return _back()
 
 

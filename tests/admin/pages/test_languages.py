@@ -18,6 +18,7 @@ from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
 from router.admin.pages.single_sign_on import TEXTS as SINGLE_TEXTS
+from router.admin.pages.told import DIFFERENCES
 from router.admin.pages.users import NOBODY_ELSE
 
 SIGN_INS = {*REFUSALS.values(), REFUSED, NO_WORKER}
@@ -57,13 +58,16 @@ def all_texts() -> set[str]:
         *SINGLE_TEXTS,
         *PROBLEMS,
         *SIGN_INS,
+        *(text for texts in DIFFERENCES.values() for text in texts),
     }
     return {text for text in {*texts_of_templates(), *texts_of_code(), *counted, *known} if text}
 
 
 def french() -> dict[str, str]:
     with (ADMIN / "locale" / "fr.po").open("rb") as file:
-        return {str(one.id): str(one.string) for one in read_po(file, locale="fr") if one.id}
+        return {
+            str(one.id): str(one.string) for one in read_po(file, locale="fr") if one.id and not one.context
+        }
 
 
 def places(text: str) -> list[str]:
