@@ -29,6 +29,7 @@ from router.store.memory_call_log import MemoryCallLog
 from router.store.memory_crm_health import MemoryCrmHealth
 from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
+from router.store.memory_leases import MemoryServerLeases
 from router.store.memory_plans import MemoryPlanBoard
 from router.store.memory_statuses import MemoryStatusBoard
 from router.store.seams import DecisionPage, RecentDecisions, StoreHealth, TakenJob
@@ -77,6 +78,7 @@ class MemoryStore:
         self.errands = MemoryErrands(self.check)
         self.plans = MemoryPlanBoard(self.check)
         self.statuses = MemoryStatusBoard(self.check)
+        self.leases = MemoryServerLeases(self.check)
         self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
         self.cache: dict[LookupKey, _Kept] = {}
         self.flights: dict[LookupKey, _Flight] = {}
@@ -120,6 +122,7 @@ class MemoryStore:
         self.errands.clear()
         self.plans.clear()
         self.statuses.clear()
+        self.leases.clear()
         self.call_log.clear()
         self.has_work.clear()
 

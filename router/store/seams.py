@@ -23,6 +23,7 @@ from router.core.errands import AnyErrand, Reply
 from router.core.identities import IntegrationName, RouterName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
+from router.store.lease_seam import ServerLeases
 from router.store.plan_seam import PlanBoard
 from router.store.status_seam import StatusBoard
 
@@ -408,6 +409,9 @@ class Store(Protocol):
 
     @property
     def statuses(self) -> StatusBoard: ...
+
+    @property
+    def leases(self) -> ServerLeases: ...
 
     def answers(self, router: RouterName) -> Answers: ...
 
