@@ -2,7 +2,7 @@
 
 `run_router` keeps the links to all Asterisk servers, reads the workers' answers, writes decisions, tells how
 it fares and follows the tenants until it is told to stop. Stopping is graceful: it takes no new calls,
-finishes those under way within their hold, and leaves the rest to the dialplan.
+finishes those under way within their hold, and leaves the rest to another router or the dialplan.
 """
 
 import asyncio
@@ -17,10 +17,12 @@ from router.ami.link import AmiLink
 from router.ami.seam import ServerNews
 from router.core.calls import Moment
 from router.core.identities import RouterName
+from router.core.leases import LEASE_SECONDS
 from router.core.manifests import Manifest
 from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
 from router.engine.engine import Engine
+from router.engine.lease_keeper import LeaseKeeper
 from router.engine.recorder import Recorder
 from router.engine.status_teller import StatusTeller
 from router.settings.checking import tenant_check
@@ -81,6 +83,9 @@ class _Router:
         self._links = {
             server.name: AmiLink(server, settings.ami, self._on_news) for server in settings.asterisk
         }
+        self._leases = LeaseKeeper(
+            self._name, store.leases, lambda server: self._engine.on_lease(server), current_moment
+        )
         self._engine = Engine(
             self._name,
             self._links,
@@ -90,6 +95,7 @@ class _Router:
             plans,
             limits_of(settings, manifests),
             current_moment,
+            self._leases.duty,
         )
         self._statuses = StatusTeller(
             self._name, version, self._links, lambda: self._engine.calls, store.statuses, current_moment
@@ -105,6 +111,8 @@ class _Router:
             asyncio.create_task(self._tenants.watch(self._on_changes), name="tenants"),
             *(asyncio.create_task(link.run(), name=f"link {name}") for name, link in self._links.items()),
         ]
+        leasing = asyncio.create_task(self._leases.run(), name="leases")
+        tasks.append(leasing)
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             # None of these ends by itself; one that does has failed, and so has the router.
@@ -112,6 +120,9 @@ class _Router:
             for task in done - {stopping}:
                 task.result()
             self._statuses.stop()
+            leasing.cancel()
+            await asyncio.gather(leasing, return_exceptions=True)
+            await self._leases.give_up(LEASE_SECONDS)
             await self._engine.stop(self._settings.router.hold_seconds)
             await self._recorder.finish(RECORDING_SECONDS)
             await self._call_logger.finish(RECORDING_SECONDS)
@@ -123,6 +134,7 @@ class _Router:
         log.info("router.stopped", router=self._name, answers_late=self._engine.answers_late)
 
     def _on_news(self, news: ServerNews) -> None:
+        self._leases.on_news(news)
         self._engine.on_news(news)
         self._statuses.on_news(news)
 

@@ -40,12 +40,15 @@ class Report(Struct, frozen=True):
     """The call has ended for us: write its decision to the stream."""
 
     decision: Decision
+    delay_seconds: float = 0.0
+    """For a router that only watched: the one that worked on the call knows more, and is heard first."""
 
 
 class CloseCall(Struct, frozen=True):
     """The call is over: what is open of it for the CRM's call log is closed."""
 
     summary: CallSummary
+    delay_seconds: float = 0.0
 
 
 Action = ArmFallback | StartLookup | Claim | Move | StartTimer | Report | CloseCall

@@ -3,8 +3,11 @@
 A call begins when it is parked and ends when it lands somewhere, is defaulted, is abandoned or is lost. The
 table lists late news too, as staying put; a pair that is not listed is a mistake of ours.
 
+    WATCHING: another router has the lease of the server and works on the call
+       |  half of HOLD is over, or the lease is gained
+       v
     PARKED --decided--> CLAIMING --won--> MOVING --RouteTaken--> LANDED
-       |                   |                 +--RouteAsking--> ASKING --RouteParked--> PARKED (next parking)
+       |                   |                 +--RouteAsking--> ASKING --RouteParked--> PARKED or WATCHING
        |                   +--lost--> YIELDED: somebody else moves it
        |  from any state:
        +-- RouteDefaulted --> DEFAULTED, hung up --> GONE, Asterisk restarted or silent --> LOST
@@ -27,6 +30,7 @@ from router.core.rules import Outcome
 
 
 class CallState(StrEnum):
+    WATCHING = "watching"
     PARKED = "parked"
     CLAIMING = "claiming"
     MOVING = "moving"
@@ -81,6 +85,8 @@ class Call(Struct, frozen=True, kw_only=True):
     called: str
     facts: CallFacts
     parked_at: Moment
+    waited_seconds: float = 0.0
+    """How much of its HOLD was over when this router began to work on it."""
     state: CallState = CallState.PARKED
     job: LookupJob | None = None
     asked: Asked | None = None
@@ -112,6 +118,7 @@ EVENT_TYPES: tuple[type[events.Event], ...] = (
     events.CallVanished,
     events.LookupAnswered,
     events.LookupUnavailable,
+    events.LeaseGained,
     events.TimerEnded,
     events.ClaimAnswered,
     events.MoveAnswered,
@@ -119,7 +126,7 @@ EVENT_TYPES: tuple[type[events.Event], ...] = (
 
 _S = CallState
 _MOVED_BY_ASTERISK = {
-    events.CallParked: frozenset({_S.PARKED, _S.CLAIMING, _S.LOST}),
+    events.CallParked: frozenset({_S.WATCHING, _S.PARKED, _S.CLAIMING, _S.LOST}),
     events.CallAsking: frozenset({_S.ASKING}),
     events.CallTaken: frozenset({_S.LANDED}),
     events.CallDefaulted: frozenset({_S.DEFAULTED}),
@@ -141,6 +148,14 @@ def _rows(state: CallState, own: _Row, impossible: tuple[type[events.Event], ...
 # State, event -> the states that may follow; staying put is late news. What is not listed cannot happen: no
 # claim is answered before one was made, and no move before a claim was won.
 MAY_FOLLOW: dict[CallState, _Row] = {
+    _S.WATCHING: _rows(
+        _S.WATCHING,
+        {
+            events.LeaseGained: frozenset({_S.PARKED, _S.CLAIMING}),
+            events.TimerEnded: frozenset({_S.PARKED, _S.CLAIMING}),
+        },
+        impossible=(events.ClaimAnswered, events.MoveAnswered),
+    ),
     _S.PARKED: _rows(
         _S.PARKED,
         {

@@ -1,7 +1,8 @@
 """Deciding: news of a call in; its new state and our wishes out. Pure: moments are arguments.
 
 `park` begins a call, `decide` takes every later event. The engine performs the actions and reports how they
-went as further events. What follows what is the table in `router.core.calls`.
+went as further events. What follows what is the table in `router.core.calls`. Whether a parking is ours to
+work on or to watch is its server's lease's to say (`router.core.leases`), at the moment it begins.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from router.core.decisions import Ending
 from router.core.evaluate import call_facts, leading
 from router.core.events import AskedFor, CallParked, Event, TimerName
 from router.core.identities import RouterName
+from router.core.leases import Duty
 from router.core.lookups import Answer, AskedBy, LookupJob, LookupKey
 from router.core.manifests import Manifest
 from router.core.moves import asking_move, channel_option, landing_move
@@ -37,6 +39,13 @@ from router.core.reports import report
 from router.core.rules import Greeting, Outcome
 
 Decided = tuple[Call, list[Action]]
+
+WITNESS_SECONDS = 2.0
+"""A router that only watched a call tells its end so much later; the store keeps what it is told first."""
+CLOSING_SECONDS = 0.1
+"""And closes the call after that, for its account comes before its end."""
+UNKNOWN_SHARE = 0.75
+"""Of HOLD, for which an unknown tenant's call is left to others; a watching router begins at half of it."""
 
 
 class Limits(Struct, frozen=True):
@@ -51,14 +60,27 @@ class Limits(Struct, frozen=True):
 
 
 def park(
-    event: CallParked, plan: TenantPlan | None, moment: Moment, limits: Limits, router: RouterName
+    event: CallParked,
+    plan: TenantPlan | None,
+    moment: Moment,
+    limits: Limits,
+    router: RouterName,
+    duty: Duty = Duty.WORK,
 ) -> Decided:
-    """Begin a call: arm its fallback, then decide at once, greet, or ask the CRM."""
+    """Begin a call: watch it, or arm its fallback and then decide at once, greet, or ask the CRM."""
     call = _begin(event, plan, moment, router)
+    if duty is Duty.WATCH:
+        watched = replace(_step(call, "watched", moment), state=CallState.WATCHING)
+        return watched, [StartTimer(TimerName.WATCH, _hold_seconds(call, limits) / 2)]
+    return _work(call, moment, limits)
+
+
+def _work(call: Call, moment: Moment, limits: Limits) -> Decided:
     rule_plan = call.rule_plan
     if rule_plan is None:
-        # Another router may already know the tenant and decide better, so it has half of the time.
-        return call, [StartTimer(TimerName.LOOKUP, event.hold_seconds / 2)]
+        # Another router may already know the tenant and decide better, so it has most of the time.
+        left = call.parked.hold_seconds - call.waited_seconds
+        return call, [StartTimer(TimerName.LOOKUP, max(left, 0.0) * UNKNOWN_SHARE)]
     actions = _arm(rule_plan)
     choice = _choose_at_once(call, rule_plan)
     if choice is not None:
@@ -70,22 +92,23 @@ def park(
     return replace(_step(call, "asked", moment), job=job), actions
 
 
-def decide(call: Call, event: Event, moment: Moment, limits: Limits) -> Decided:
+def decide(call: Call, event: Event, moment: Moment, limits: Limits, duty: Duty = Duty.WORK) -> Decided:
     """Take one event. News of an earlier parking, or of a call that has ended, changes nothing.
 
-    Raises ImpossibleEvent for a pair that the state table does not list.
+    `duty` is what a next parking begins with. Raises ImpossibleEvent for a pair that the state table does not
+    list.
     """
     if call.is_ended or _is_of_earlier_parking(call, event):
         return call, []
-    after, actions = _follow(call, event, moment, limits)
+    after, actions = _follow(call, event, moment, limits, duty)
     check_transition(call.state, event, after.state)
     return after, actions
 
 
-def _follow(call: Call, event: Event, moment: Moment, limits: Limits) -> Decided:
+def _follow(call: Call, event: Event, moment: Moment, limits: Limits, duty: Duty) -> Decided:
     match event:
         case CallParked():
-            return _on_parked(call, event, moment, limits)
+            return _on_parked(call, event, moment, limits, duty)
         case events.CallAsking():
             asking = replace(_step(call, "greeted", moment), state=CallState.ASKING)
             return asking, [_settle(_asking_seconds(call))]
@@ -95,6 +118,8 @@ def _follow(call: Call, event: Event, moment: Moment, limits: Limits) -> Decided
             return _on_answered(call, event, moment, limits)
         case events.LookupUnavailable():
             return _on_no_answer(call, Outcome.OVERLOADED, event.problem, moment, limits)
+        case events.LeaseGained() | events.TimerEnded(timer=TimerName.WATCH):
+            return _step_in(call, moment, limits)
         case events.TimerEnded(timer=TimerName.SETTLE):
             return _on_settled(call, moment)
         case events.TimerEnded():
@@ -105,13 +130,22 @@ def _follow(call: Call, event: Event, moment: Moment, limits: Limits) -> Decided
             return _on_move(call, event)
 
 
-def _on_parked(call: Call, event: CallParked, moment: Moment, limits: Limits) -> Decided:
+def _step_in(call: Call, moment: Moment, limits: Limits) -> Decided:
+    """Work on a call that was watched, as whoever has the lease does, in what is left of its HOLD."""
+    if call.state is not CallState.WATCHING:
+        return call, []  # late: it is worked on already
+    waited = max(0.0, moment.monotonic - call.parked_at.monotonic)
+    call = replace(_step(call, "stepped_in", moment), state=CallState.PARKED, waited_seconds=waited)
+    return _work(call, moment, limits)
+
+
+def _on_parked(call: Call, event: CallParked, moment: Moment, limits: Limits, duty: Duty) -> Decided:
     if event.parking == call.parking:
         return call, []  # the same parking told twice: by its event and by a resync
     if event.tenant != call.parked.tenant:
         # It left us unseen, and is now another tenant's: nothing of this call's plan may decide for it.
         return _end(call, CallState.LOST, Ending.UNCONFIRMED, moment)
-    return park(event, call.tenant_plan, moment, limits, call.router)
+    return park(event, call.tenant_plan, moment, limits, call.router, duty)
 
 
 _Left = events.CallTaken | events.CallDefaulted | events.CallerHungUp | events.CallVanished
@@ -127,7 +161,10 @@ def _on_left(call: Call, event: _Left, moment: Moment) -> Decided:
             return _end(call, CallState.DEFAULTED, Ending.DEFAULTED, moment, place=event.place, why=event.why)
         case events.CallerHungUp():
             gone, reports = _end(call, CallState.GONE, Ending.ABANDONED, moment)
-            return gone, [*reports, CloseCall(event.summary)] if event.summary else reports
+            if event.summary is None:
+                return gone, reports
+            delay = WITNESS_SECONDS + CLOSING_SECONDS if _is_watched(call) else 0.0
+            return gone, [*reports, CloseCall(event.summary, delay)]
         case events.CallVanished():
             return _end(call, CallState.LOST, Ending.VANISHED, moment)
 
@@ -229,7 +266,8 @@ def _subject(call: Call, plan: RulePlan) -> tuple[AskedBy, str]:
 def _hold_seconds(call: Call, limits: Limits) -> float:
     """How long this call may still wait: the tenant's hold, never past the dialplan's own less a margin."""
     own = call.tenant_plan.tenant.hold_seconds if call.tenant_plan else None
-    return max(min(own or limits.hold_seconds, call.parked.hold_seconds - limits.hold_margin_seconds), 0.05)
+    hold = min(own or limits.hold_seconds, call.parked.hold_seconds - limits.hold_margin_seconds)
+    return max(hold - call.waited_seconds, 0.05)
 
 
 def _on_answered(call: Call, event: events.LookupAnswered, moment: Moment, limits: Limits) -> Decided:
@@ -291,7 +329,7 @@ def _on_move(call: Call, event: events.MoveAnswered) -> Decided:
 
 
 def _on_settled(call: Call, moment: Moment) -> Decided:
-    if call.state is CallState.PARKED:
+    if call.state in (CallState.PARKED, CallState.WATCHING):
         return call, []
     return _end(call, CallState.LOST, Ending.UNCONFIRMED, moment)
 
@@ -300,7 +338,11 @@ def _end(
     call: Call, state: CallState, ending: Ending, moment: Moment, *, place: str = "", why: str = ""
 ) -> Decided:
     ended = replace(_step(call, "ended", moment), state=state)
-    return ended, [Report(report(ended, ending, place, why))]
+    return ended, [Report(report(ended, ending, place, why), WITNESS_SECONDS if _is_watched(call) else 0.0)]
+
+
+def _is_watched(call: Call) -> bool:
+    return call.state is CallState.WATCHING
 
 
 def _settle(seconds: float) -> StartTimer:

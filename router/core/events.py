@@ -104,11 +104,19 @@ class LookupUnavailable(Struct, frozen=True):
     problem: str
 
 
+class LeaseGained(Struct, frozen=True):
+    """This router has got the lease of the call's server: from here on the call is its own to work on."""
+
+    parking: int
+
+
 class TimerName(StrEnum):
     LOOKUP = "lookup"
     """The look-up's budget is over: the caller waits no longer."""
     SETTLE = "settle"
     """Nothing more will be heard of this parking."""
+    WATCH = "watch"
+    """Half of HOLD is over, and the router that should work on the call has not moved it."""
 
 
 class TimerEnded(Struct, frozen=True):
@@ -140,6 +148,7 @@ Event = (
     | CallVanished
     | LookupAnswered
     | LookupUnavailable
+    | LeaseGained
     | TimerEnded
     | ClaimAnswered
     | MoveAnswered

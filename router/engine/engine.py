@@ -24,6 +24,7 @@ from router.core.calls import Call, CallState, Moment
 from router.core.decide import Limits, park
 from router.core.events import AsteriskEvent, CallerHungUp, CallParked, LookupAnswered
 from router.core.identities import RouterName, ServerName, Uniqueid
+from router.core.leases import Duty
 from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
@@ -48,11 +49,13 @@ class Engine:
         plans: Plans,
         limits: Limits,
         now: Callable[[], Moment],
+        duty: Callable[[ServerName], Duty],
     ) -> None:
         self._router = router
         self._plans = plans
         self._limits = limits
         self._now = now
+        self._duty = duty
         self._call_logger = call_logger
         self._performance = Performance(router, links, queue, recorder, call_logger, now)
         self._inboxes: dict[InboxKey, Inbox] = {}
@@ -95,11 +98,17 @@ class Engine:
         if inbox is not None and parking.isdecimal():
             inbox.put(LookupAnswered(int(parking), Asked(CacheState.MISSING, answer)))
 
+    def on_lease(self, server: ServerName) -> None:
+        """This router has got the server's lease: the calls that it only watched are its own from here on."""
+        for inbox in self._inboxes.values():
+            if inbox.key[0] == server:
+                inbox.entrust()
+
     async def stop(self, seconds: float) -> None:
         """Take no new calls and finish those under way, as far as the time allows.
 
-        The dialplan has the rest, and those that hear a greeting: when they are parked again, another router
-        takes them, or this one's next life.
+        Another router has the rest, those that were only watched here, and those that hear a greeting and
+        will be parked again; without one the dialplan has them.
         """
         self._is_stopping = True
         try:
@@ -131,13 +140,15 @@ class Engine:
             performer=self._performance,
             limits=self._limits,
             now=self._now,
+            duty=self._duty,
             on_ended=self._close,
         )
         self._inboxes[key] = inbox
         self._inboxes_by_token[inbox.token] = inbox
         plan = self._plans.plan(event.tenant)
         try:
-            inbox.begin(park(event, plan, self._now(), self._limits, self._router))
+            duty = self._duty(key[0])
+            inbox.begin(park(event, plan, self._now(), self._limits, self._router, duty))
         except Exception:
             # One tenant's configuration must not stop the news of the others; the dialplan has the caller.
             log.exception("call.failed", server=key[0], uniqueid=key[1], tenant=event.tenant)

@@ -16,12 +16,14 @@ import structlog
 from router.core.actions import Action, StartTimer
 from router.core.calls import Call, CallState, Moment
 from router.core.decide import Decided, Limits, decide
-from router.core.events import AsteriskEvent, CallParked, CallVanished, Event, TimerEnded
+from router.core.events import AsteriskEvent, CallParked, CallVanished, Event, LeaseGained, TimerEnded
 from router.core.identities import ServerName, Uniqueid
+from router.core.leases import Duty
 
 log = structlog.get_logger(__name__)
 
 InboxKey = tuple[ServerName, Uniqueid]
+_AT_REST = frozenset({CallState.WATCHING, CallState.ASKING})
 
 
 class Performer(Protocol):
@@ -41,6 +43,7 @@ class Inbox:
         performer: Performer,
         limits: Limits,
         now: Callable[[], Moment],
+        duty: Callable[[ServerName], Duty],
         on_ended: "Callable[[Inbox], None]",
     ) -> None:
         self.key = key
@@ -50,6 +53,7 @@ class Inbox:
         self._performer = performer
         self._limits = limits
         self._now = now
+        self._duty = duty
         self._on_ended = on_ended
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
@@ -59,7 +63,7 @@ class Inbox:
         self.is_void = False
         """Asterisk restarted, or the call left unseen: nothing is sent, for its name may be a stranger's."""
         self.is_at_rest = asyncio.Event()
-        """The call has ended for us, or hears a greeting: a router that stops need not wait for it."""
+        """A router that stops need not wait for it: it has ended for us, is watched, or hears a greeting."""
 
     def token_of(self, parking: int) -> str:
         """What a worker's answer carries back; `Engine.answer` reads it."""
@@ -72,7 +76,13 @@ class Inbox:
     def begin(self, decided: Decided) -> None:
         """Start the task with the call as `park` made it and its first actions."""
         self.call, actions = decided
+        self._note_rest()
         self._task = asyncio.create_task(self._run(actions), name=f"call {self.key[1]}")
+
+    def entrust(self) -> None:
+        """This router has got the lease of the call's server; a call that it only watched is its own now."""
+        if self.call is not None and self.call.state is CallState.WATCHING:
+            self.put(LeaseGained(self.call.parking))
 
     def put(self, event: Event) -> None:
         self._events.append(event)
@@ -111,11 +121,14 @@ class Inbox:
     async def _handle(self, event: Event) -> None:
         if self.call is None:
             return
-        self.call, actions = decide(self.call, event, self._now(), self._limits)
+        self.call, actions = decide(self.call, event, self._now(), self._limits, self._duty(self.key[0]))
         if self.call.is_ended and isinstance(event, CallParked):
             self._events.appendleft(event)  # it ended this call as the first news of another
         await self._perform(actions)
-        if self.call.state is CallState.ASKING:
+        self._note_rest()
+
+    def _note_rest(self) -> None:
+        if self.call is not None and self.call.state in _AT_REST:
             self.is_at_rest.set()
         else:
             self.is_at_rest.clear()

@@ -3,7 +3,9 @@
 Nothing here decides. Each action that has a result gives it back as the call's next event.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from router.ami.seam import AsteriskLink
 from router.core import actions, events
@@ -53,9 +55,11 @@ class Performance:
             case actions.Move():
                 return await self._move(call, action)
             case actions.Report():
-                self._report(call, action.decision)
+                _later(action.delay_seconds, partial(self._report, call, action.decision))
             case actions.CloseCall():
-                self._call_logger.end(call.parked.uniqueid, action.summary, self._now().epoch)
+                ended_at = self._now().epoch
+                close = partial(self._call_logger.end, call.parked.uniqueid, action.summary, ended_at)
+                _later(action.delay_seconds, close)
             case actions.StartTimer():
                 raise AssertionError("timers belong to the inbox")
         return None
@@ -87,3 +91,11 @@ class Performance:
 
     def _link(self, call: Call) -> AsteriskLink:
         return self._links[call.parked.server]
+
+
+def _later(seconds: float, do: Callable[[], None]) -> None:
+    """Off the call's path and its life; what a router that stops has not done, the call's own router did."""
+    if seconds:
+        asyncio.get_running_loop().call_later(seconds, do)
+    else:
+        do()

@@ -41,6 +41,7 @@ part of the name.
     <prefix>:{w}:routers                            sorted set: routers, by when they told of themselves last
     <prefix>:{w}:servers                            sorted set: Asterisk servers, by when one told of them
     <prefix>:{w}:status:<router>                    string: how a router fares; lives for seconds
+    <prefix>:{w}:lease:<server>                     string: who works on its calls; lives for seconds
     <prefix>:{d}:decisions                          stream: the latest decisions
     <prefix>:{d}:seen:<server>:<call>:<parking>     string: the end of this parking is recorded
 """
@@ -155,6 +156,9 @@ class Keys:
 
     def status(self, router: RouterName) -> str:
         return f"{self.status_stem}{router}"
+
+    def lease(self, server: ServerName) -> str:
+        return f"{self._prefix}:{{w}}:lease:{server}"
 
     @property
     def decisions(self) -> str:

@@ -19,6 +19,7 @@ from router.store.memory_errands import MemoryErrands
 from router.store.memory_grants import MemoryGrantStore
 from router.store.memory_jobs import MemoryJobQueue
 from router.store.memory_lanes import Flight, Kept, MemoryLanes
+from router.store.memory_leases import MemoryServerLeases
 from router.store.memory_lookups import MemoryLookupQueue
 from router.store.memory_plans import MemoryPlanBoard
 from router.store.memory_statuses import MemoryStatusBoard
@@ -39,6 +40,7 @@ class MemoryStore:
         self.errands = MemoryErrands(self.check)
         self.plans = MemoryPlanBoard(self.check)
         self.statuses = MemoryStatusBoard(self.check)
+        self.leases = MemoryServerLeases(self.check)
         self.open_calls = self.call_log = self.call_log_desk = MemoryCallLog(self.check)
 
     @property
@@ -78,6 +80,7 @@ class MemoryStore:
         self.errands.clear()
         self.plans.clear()
         self.statuses.clear()
+        self.leases.clear()
         self.call_log.clear()
 
     def check(self) -> None:

@@ -21,6 +21,7 @@ from router.store.lookup_queue import RedisLookupQueue
 from router.store.plan_board import RedisPlanBoard
 from router.store.scripts import Scripts
 from router.store.seams import StoreHealth
+from router.store.server_leases import RedisServerLeases
 from router.store.status_board import RedisStatusBoard
 from router.store.telling import Teller
 from router.store.wires import check_address
@@ -63,6 +64,7 @@ class RedisStore:
         self.call_log_desk = RedisCallLogDesk(self._batcher, self._scripts, self._keys)
         self.plans = RedisPlanBoard(self._connections, self._batcher, self._scripts, self._keys)
         self.statuses = RedisStatusBoard(self._batcher, self._scripts, self._keys)
+        self.leases = RedisServerLeases(self._scripts, self._keys)
         self.decisions = RedisDecisionStream(
             self._connections, self._batcher, self._scripts, self._keys, settings.decisions_kept
         )

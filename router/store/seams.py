@@ -26,6 +26,7 @@ from router.core.identities import IntegrationName, RouterName, TenantId, Unique
 from router.core.lookups import Answer, Asked, LookupJob, Waiter
 from router.core.open_calls import KeptCall, OpenCall
 from router.store.lane_seam import Lanes
+from router.store.lease_seam import ServerLeases
 from router.store.plan_seam import PlanBoard
 from router.store.status_seam import StatusBoard
 
@@ -447,6 +448,9 @@ class Store(Protocol):
 
     @property
     def statuses(self) -> StatusBoard: ...
+
+    @property
+    def leases(self) -> ServerLeases: ...
 
     def answers(self, router: RouterName) -> Answers: ...
 

@@ -20,6 +20,7 @@ from router.core.identities import (
     TenantId,
     Uniqueid,
 )
+from router.core.leases import Duty
 from router.core.lookups import Answer, Record, Value
 from router.core.plans import TenantPlan
 from router.core.rules import Greeting, Line, Location, Operator, Outcome, Rule, Source
@@ -131,8 +132,10 @@ def found(*records: Record, **changes: Any) -> Answer:
     return Answer(Outcome.FOUND, records or (record(),), **(settings | changes))
 
 
-def begin(plan: TenantPlan | None, event: CallParked | None = None) -> tuple[Call, list[Action]]:
-    return park(event or parked(), plan, at(0), LIMITS, ROUTER)
+def begin(
+    plan: TenantPlan | None, event: CallParked | None = None, duty: Duty = Duty.WORK
+) -> tuple[Call, list[Action]]:
+    return park(event or parked(), plan, at(0), LIMITS, ROUTER, duty)
 
 
 def after(call: Call, *events: Event) -> tuple[Call, list[Action]]:

@@ -298,9 +298,9 @@ def test_no_usable_digits_are_an_outcome(asked: AskedFor) -> None:
 # Calls that no rule decides.
 
 
-def test_an_unknown_tenant_is_left_to_others_for_half_of_hold_and_then_sent_on() -> None:
+def test_an_unknown_tenant_is_left_to_others_for_most_of_hold_and_then_sent_on() -> None:
     call, actions = begin(None, parked(tenant=TenantId("nobody")))
-    assert actions == [StartTimer(TimerName.LOOKUP, 3.0)]
+    assert actions == [StartTimer(TimerName.LOOKUP, 4.5)]
 
     call, actions = after(call, events.TimerEnded(1, TimerName.LOOKUP), events.ClaimAnswered(1, is_won=True))
 

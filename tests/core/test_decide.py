@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router.core import events
-from router.core.actions import Action, ArmFallback, Claim, Move, Report, StartLookup, StartTimer
+from router.core.actions import Action, ArmFallback, Claim, CloseCall, Move, Report, StartLookup, StartTimer
 from router.core.call_ends import CallStage, CallSummary
 from router.core.calls import ENDED, MAY_FOLLOW, Call, CallState
 from router.core.decide import decide
@@ -17,6 +17,7 @@ from router.core.decisions import Ending
 from router.core.errors import ImpossibleEvent
 from router.core.events import AskedFor, DefaultedWhy, Event, TimerName
 from router.core.identities import TenantId
+from router.core.leases import Duty
 from router.core.lookups import Asked, CacheState
 from tests.core.makers import ACME, LIMITS, after, at, begin, found, greeting_plan, only, parked, plan
 
@@ -30,6 +31,7 @@ OVER = CallSummary(tenant=ACME, stage=CallStage.PARKED, seconds=3)
 WITHHELD = parked(parking=3, caller_number="", presentation="prohib")
 
 COLUMNS: Mapping[str, tuple[Event, ...]] = {
+    "watching": (),
     "parked": (),
     "claiming": (ANSWERED,),
     "moving": (ANSWERED, WON),
@@ -37,50 +39,65 @@ COLUMNS: Mapping[str, tuple[Event, ...]] = {
     "yielded": (ANSWERED, LOST_CLAIM),
     "refused": (ANSWERED, WON, REFUSED),
 }
-"""The live states, and the news that leads there. `refused` is YIELDED too, after a claim won."""
+"""The live states, and the news that leads there. `refused` is YIELDED too, after a claim won.
+
+`watching` begins by the lease of another router, and no news leads there from elsewhere in the same parking.
+"""
 
 STAY = "stay"
 NEVER = "never"
-REPORTED = ("lost: Report",) * 6
+REPORTED = ("lost: Report",) * 7
+ASKED = "parked: ArmFallback StartTimer StartLookup"
 DECIDED = "claiming: Claim StartTimer"
 ROWS: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     # name, event, and what follows in each column: the next state, and the actions asked in their order
-    ("the same parking is told again", parked(parking=2), (STAY,) * 6),
+    ("the same parking is told again", parked(parking=2), (STAY,) * 7),
     (
         "the next parking asks the CRM",
         parked(parking=3),
-        ("parked: ArmFallback StartTimer StartLookup",) * 6,
+        (ASKED,) * 7,
     ),
-    ("the next parking decides at once", WITHHELD, ("claiming: ArmFallback Claim StartTimer",) * 6),
+    ("the next parking decides at once", WITHHELD, ("claiming: ArmFallback Claim StartTimer",) * 7),
     ("the next parking is another tenant's", parked(parking=3, tenant=TenantId("rival")), REPORTED),
-    ("the greeting begins", events.CallAsking(2), ("asking: StartTimer",) * 6),
+    ("the greeting begins", events.CallAsking(2), ("asking: StartTimer",) * 7),
     (
         "the call lands",
         events.CallTaken(2, "route-queue/gold/1"),
-        ("landed:", "landed:", "landed: Report", "landed: Report", "landed:", "landed: Report"),
+        (
+            *("landed:",) * 3,
+            *("landed: Report",) * 2,
+            "landed:",
+            "landed: Report",
+        ),
     ),
     (
         "the dialplan takes a default",
         events.CallDefaulted(2, DefaultedWhy.HOLD, "route-queue/desk/1"),
-        ("defaulted: Report",) * 6,
+        ("defaulted: Report",) * 7,
     ),
-    ("the caller hangs up", events.CallerHungUp(2, OVER), ("gone: Report CloseCall",) * 6),
-    ("the caller hangs up, and an old dialplan says so", events.CallerHungUp(2), ("gone: Report",) * 6),
+    ("the caller hangs up", events.CallerHungUp(2, OVER), ("gone: Report CloseCall",) * 7),
+    ("the caller hangs up, and an old dialplan says so", events.CallerHungUp(2), ("gone: Report",) * 7),
     ("the call vanishes", events.CallVanished(), REPORTED),
-    ("the answer comes", ANSWERED, (DECIDED, *(STAY,) * 5)),
-    ("the answer is on its way", events.LookupAnswered(2, Asked(CacheState.MISSING)), (STAY,) * 6),
-    ("the question cannot be put", events.LookupUnavailable(2, "Redis is away"), (DECIDED, *(STAY,) * 5)),
-    ("the look-up's time is over", events.TimerEnded(2, TimerName.LOOKUP), (DECIDED, *(STAY,) * 5)),
-    ("nothing more is heard", events.TimerEnded(2, TimerName.SETTLE), (STAY, *("lost: Report",) * 5)),
-    ("the claim is won", WON, (NEVER, "moving: Move", *(STAY,) * 4)),
-    ("the claim is lost", LOST_CLAIM, (NEVER, "yielded:", *(STAY,) * 4)),
+    ("the answer comes", ANSWERED, (STAY, DECIDED, *(STAY,) * 5)),
+    ("the answer is on its way", events.LookupAnswered(2, Asked(CacheState.MISSING)), (STAY,) * 7),
+    (
+        "the question cannot be put",
+        events.LookupUnavailable(2, "Redis is away"),
+        (STAY, DECIDED, *(STAY,) * 5),
+    ),
+    ("the look-up's time is over", events.TimerEnded(2, TimerName.LOOKUP), (STAY, DECIDED, *(STAY,) * 5)),
+    ("half of HOLD is over", events.TimerEnded(2, TimerName.WATCH), (ASKED, *(STAY,) * 6)),
+    ("the lease is gained", events.LeaseGained(2), (ASKED, *(STAY,) * 6)),
+    ("nothing more is heard", events.TimerEnded(2, TimerName.SETTLE), (STAY, STAY, *("lost: Report",) * 5)),
+    ("the claim is won", WON, (NEVER, NEVER, "moving: Move", *(STAY,) * 4)),
+    ("the claim is lost", LOST_CLAIM, (NEVER, NEVER, "yielded:", *(STAY,) * 4)),
     (
         "the claim is not answered",
         events.ClaimAnswered(2, is_won=False, problem="no answer in 0.3 s"),
-        (NEVER, "yielded:", *(STAY,) * 4),
+        (NEVER, NEVER, "yielded:", *(STAY,) * 4),
     ),
-    ("the move is accepted", events.MoveAnswered(2, is_accepted=True), (NEVER, NEVER, *(STAY,) * 4)),
-    ("the move is refused", REFUSED, (NEVER, NEVER, "yielded:", *(STAY,) * 3)),
+    ("the move is accepted", events.MoveAnswered(2, is_accepted=True), (*(NEVER,) * 3, *(STAY,) * 4)),
+    ("the move is refused", REFUSED, (*(NEVER,) * 3, "yielded:", *(STAY,) * 3)),
 )
 CELLS = [
     pytest.param(column, event, cell, id=f"{column}, {name}")
@@ -90,7 +107,7 @@ CELLS = [
 
 
 def call_in(column: str) -> Call:
-    call, _ = begin(plan(), parked(parking=2))
+    call, _ = begin(plan(), parked(parking=2), Duty.WATCH if column == "watching" else Duty.WORK)
     return after(call, *COLUMNS[column])[0]
 
 
@@ -186,6 +203,58 @@ def test_a_greeting_is_waited_for_longer_than_its_tries_can_take() -> None:
     assert only(StartTimer, actions).seconds > 3 * 7 * 4  # tries, pauses after each of six digits, seconds
 
 
+# Watching a call that another router works on.
+
+
+def watched() -> Call:
+    return begin(plan(), parked(parking=2), Duty.WATCH)[0]
+
+
+def test_a_watched_call_is_left_alone_for_half_of_its_hold() -> None:
+    call, actions = begin(plan(), parked(), Duty.WATCH)
+
+    assert call.state is CallState.WATCHING
+    assert actions == [StartTimer(TimerName.WATCH, (6.0 - LIMITS.hold_margin_seconds) / 2)]
+
+
+@pytest.mark.parametrize("duty", Duty)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_the_next_parking_is_worked_on_by_whoever_has_the_lease_then(column: str, duty: Duty) -> None:
+    call, _ = decide(call_in(column), parked(parking=3), at(1), LIMITS, duty)
+
+    assert call.state is (CallState.PARKED if duty is Duty.WORK else CallState.WATCHING)
+
+
+def test_a_router_that_steps_in_asks_in_what_is_left_of_hold() -> None:
+    call, actions = decide(watched(), events.TimerEnded(2, TimerName.WATCH), at(4.5), LIMITS)
+
+    assert only(StartLookup, actions).job.budget_seconds == pytest.approx(6.0 - 0.5 - 4.5)
+    assert only(StartTimer, actions).seconds == pytest.approx(1.0)
+    assert call.parked_at == at(0)
+
+
+def test_a_router_that_steps_in_too_late_asks_for_a_moment_and_goes_on() -> None:
+    _, actions = decide(watched(), events.TimerEnded(2, TimerName.WATCH), at(60), LIMITS)
+
+    assert only(StartTimer, actions).seconds == 0.05
+
+
+def test_an_unknown_tenant_that_was_watched_is_left_alone_for_most_of_what_is_left() -> None:
+    call, _ = begin(None, parked(), Duty.WATCH)
+
+    _, actions = decide(call, events.TimerEnded(1, TimerName.WATCH), at(2), LIMITS)
+
+    assert actions == [StartTimer(TimerName.LOOKUP, 3.0)]
+
+
+def test_the_end_of_a_watched_call_is_told_after_the_word_of_the_router_that_worked_on_it() -> None:
+    _, actions = decide(watched(), events.CallerHungUp(2, OVER), at(1), LIMITS)
+    assert 0 < only(Report, actions).delay_seconds < only(CloseCall, actions).delay_seconds
+
+    _, actions = decide(call_in("parked"), events.CallerHungUp(2, OVER), at(1), LIMITS)
+    assert only(Report, actions).delay_seconds == only(CloseCall, actions).delay_seconds == 0
+
+
 # What may come at random: the news of Asterisk at any moment, results only of what was asked.
 NEWS: list[Event] = [
     replace(event, parking=parking)
@@ -210,20 +279,27 @@ def is_possible(event: Event, asked: list[tuple[int, Action]], told: list[Event]
     return were_asked > were_answered
 
 
-@given(st.lists(st.sampled_from([*NEWS, events.CallVanished()]), max_size=40), st.booleans())
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*NEWS, events.CallVanished()]), st.sampled_from(Duty)),
+        max_size=40,
+    ),
+    st.booleans(),
+    st.sampled_from(Duty),
+)
 def test_whatever_the_order_of_the_news_one_claim_one_move_one_report(
-    news: list[Event], is_greeted: bool
+    news: list[tuple[Event, Duty]], is_greeted: bool, first_duty: Duty
 ) -> None:
     first = parked(entry="account", asked=AskedFor.NOT_ASKED if is_greeted else AskedFor.KEYED)
-    call, actions = begin(greeting_plan(), first)
+    call, actions = begin(greeting_plan(), first, first_duty)
     asked = [(1, action) for action in actions]
     told: list[Event] = []
-    for event in news:
+    for event, duty in news:
         if not is_possible(event, asked, told):
             continue
         told.append(event)
 
-        following, actions = decide(call, event, at(1), LIMITS)
+        following, actions = decide(call, event, at(1), LIMITS, duty)
 
         assert following.parking >= call.parking
         assert not (call.is_ended and actions)

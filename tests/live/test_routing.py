@@ -232,6 +232,30 @@ def test_two_routers_on_one_asterisk_move_each_call_once(pbx: RunningAsterisk, b
     assert len({decision["call_id"] for decision in decisions}) == len(decisions) == 60
 
 
+@pytest.mark.usefixtures("no_router")
+def test_call_of_a_router_killed_in_its_midst_is_taken_by_the_other_one_once(
+    pbx: RunningAsterisk, bare_site: Site
+) -> None:
+    bare_site.processes["crm"].stop()
+    bare_site.start_crm(delay_ms=900)
+    holder = bare_site.start_router("router-a", "router-a")
+    holder.wait_for("lease.gained")
+    watcher = bare_site.start_router("router-b", "router-b")
+    before, parked_before = len(pbx.fates()), parked(pbx)
+
+    with start_calls(pbx.sip_port, LEVEL, callers=[Caller(demo.GOLD)], stay_ms=8_000):
+        wait_until(lambda: parked(pbx) == parked_before + 1, SECONDS, "the call is parked")
+        wait_until(lambda: "ROUTE_FALLBACK=" in _variables(pbx), SECONDS, "a router works on it")
+        holder.signal(signal.SIGKILL)
+
+        assert new_fates(pbx, before, 1) == [["taken route-queue/gold/1"]]
+        assert "ROUTE_CLAIM_1=1\n" in _variables(pbx)
+    (decision,) = bare_site.ask("calls", "--limit", "10")
+    assert (decision["router"], decision["won_claim"]) == ("router-b", True)
+    assert "stepped_in" in decision["steps_ms"]
+    watcher.wait_for("lease.gained")
+
+
 def test_call_takes_its_default_soon_when_redis_hangs_and_the_decision_is_told_later(
     pbx: RunningAsterisk, site: Site
 ) -> None:

@@ -32,6 +32,8 @@ NAMES = (
     "plan_put",
     "status_put",
     "status_read",
+    "lease_keep",
+    "lease_end",
     "decisions_recent",
     "log_open",
     "log_close",
