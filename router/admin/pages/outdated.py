@@ -6,7 +6,6 @@ yours and theirs, place by place. Secrets are left out of both (`router.admin.se
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 
@@ -41,6 +40,12 @@ def is_outdated(fields: Mapping[str, str], revision: int) -> bool:
     return fields.get(REVISION, "") != str(revision)
 
 
+def revision_of(fields: Mapping[str, str], latest: int, theirs: Theirs | None) -> str:
+    """What a form goes on with: its own, so that a press in between (a line moved, a field mended) hides
+    nobody's change; the latest where it is loaded, or where theirs has been shown."""
+    return str(latest) if theirs is not None else fields.get(REVISION) or str(latest)
+
+
 def theirs(yours: Struct, latest: Struct, who: str, at: float) -> Theirs:
     """Both without their secrets."""
     found = [_differing(one) for one in differences(yours, latest)]
@@ -50,8 +55,3 @@ def theirs(yours: Struct, latest: Struct, who: str, at: float) -> Theirs:
 
 def _differing(one: Difference) -> Differing:
     return Differing(place_text(one.place), one.before, one.after)
-
-
-def told(theirs: Theirs | None, zone: Any, load: str) -> dict[str, Any]:
-    """As `outdated.html` takes it; `load` is the page that has theirs."""
-    return {"theirs": theirs, "theirs_zone": zone, "load": load}
