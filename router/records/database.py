@@ -17,8 +17,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from router.records.errors import Conflict, RecordsMisconfigured, RecordsUnavailable
-from router.records.migrations import upgrade
+from router.records.errors import Conflict, RecordsEmpty, RecordsMisconfigured, RecordsUnavailable
+from router.records.migrations import FIRST, require_current, upgrade
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 BUSY_SECONDS = 10.0
@@ -62,22 +62,37 @@ class Database:
             async with connection.begin():
                 await connection.run_sync(upgrade)
 
+    async def require_current(self) -> None:
+        """Raises RecordsMisconfigured where the schema is not this program's, RecordsEmpty where none is."""
+        if self._is_missing():
+            raise RecordsEmpty(f"there are no records at {self._engine.url.database}: {FIRST}")
+        async with self.reading() as connection:
+            await connection.run_sync(require_current)
+
+    def _is_missing(self) -> bool:
+        """Whether connecting would make a file."""
+        return self.is_sqlite and not Path(self._engine.url.database or "").exists()
+
     async def aclose(self) -> None:
         await self._engine.dispose()
 
 
-async def open_database(url: str) -> Database:
-    """Open, and bring the schema up to date. Raises RecordsError, RecordsMisconfigured."""
-    database = Database(_engine(url))
+async def open_database(url: str, *, migrate: bool = True) -> Database:
+    """Open, and bring the schema up to date; with `migrate` false nothing is made or changed.
+
+    Raises RecordsError, RecordsMisconfigured; without `migrate` for a schema that is not this program's,
+    RecordsEmpty where there is none at all.
+    """
+    database = Database(_engine(url, may_make=migrate))
     try:
-        await database.upgrade()
+        await (database.upgrade() if migrate else database.require_current())
     except BaseException:
         await database.aclose()
         raise
     return database
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, *, may_make: bool) -> AsyncEngine:
     try:
         parsed = sa.make_url(url)
     except ArgumentError as error:
@@ -91,8 +106,10 @@ def _engine(url: str) -> AsyncEngine:
         options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     if driver.startswith("sqlite"):
         path = Path(parsed.database or "").expanduser()
-        if not parsed.database or not _has_folder(path):
+        if not parsed.database:
             raise RecordsMisconfigured("records.url names no file: sqlite:///path/to/records.db")
+        if may_make:
+            _make_folder(path)
         parsed = parsed.set(database=str(path))
         options = {"connect_args": {"timeout": BUSY_SECONDS}}
     try:
@@ -104,12 +121,11 @@ def _engine(url: str) -> AsyncEngine:
     return engine
 
 
-def _has_folder(path: Path) -> bool:
+def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise RecordsMisconfigured(f"the folder of records.url cannot be made: {error.strerror}") from error
-    return True
 
 
 def _as_sqlite_should_be(engine: AsyncEngine) -> None:

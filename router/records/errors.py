@@ -8,6 +8,7 @@
      │       └─ StillUsed         it cannot go while others refer to it
      ├─ NotFound                  there is no such thing in this tenant
      └─ RecordsMisconfigured      the address is wrong, or the schema is another program's: never retried
+         └─ RecordsEmpty          nothing was ever written there
 
 SQLAlchemy's exceptions end in `router.records.database`, which translates them.
 """
@@ -49,3 +50,7 @@ class NotFound(Exception):
 
 class RecordsMisconfigured(Exception):
     """The settings cannot work. The text names the setting and the way to put it right."""
+
+
+class RecordsEmpty(RecordsMisconfigured):
+    """There is no schema yet. A command that only reads makes none."""

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.cli.records.exporting import tenant_text
 from router.core.tenants import Tenant
+from router.records.migrations import revision_of, steps, upgrade
 from router.settings.documents import parse_document
 from router.settings.tenant_files import parse_tenant
 from tests.cli.conftest import Crmroute, Ran
@@ -243,3 +245,53 @@ def test_doctor_looks_at_what_is_published(in_force: Callable[..., Ran]) -> None
 
 def test_check_says_that_its_files_are_for_apply(in_force: Callable[..., Ran]) -> None:
     assert "these files are in force once `crmroute apply` took them" in in_force("check").err
+
+
+@pytest.fixture
+def older(run: Callable[..., Ran], records: Path) -> Path:
+    """Records of a crmroute before the last step of the schema, with nothing in them."""
+    path = records / "records.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, steps()[1])
+    engine.dispose()
+    return path
+
+
+def schema_in(path: Path) -> str | None:
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        current = revision_of(connection)
+    engine.dispose()
+    return current
+
+
+@pytest.mark.parametrize("words", [("plan",), ("export", "--to", "out")])
+def test_what_only_reads_does_not_change_the_schema(
+    run: Callable[..., Ran], older: Path, words: tuple[str, ...]
+) -> None:
+    ran = run(*words)
+
+    assert ran.code == 2
+    assert f"schema {steps()[1]}" in ran.err
+    assert f"needs {steps()[0]}" in ran.err
+    assert "crmroute apply" in ran.err
+    assert schema_in(older) == steps()[1]
+
+
+def test_apply_brings_the_schema_up_to_date(run: Callable[..., Ran], older: Path) -> None:
+    applied = run("apply")
+
+    assert applied.code == 0
+    assert schema_in(older) == steps()[0]
+    assert run("plan").code == 0
+
+
+def test_a_plan_before_the_first_apply_makes_no_records(run: Callable[..., Ran], records: Path) -> None:
+    planned = run("plan")
+    exported = run("export", "--to", str(records / "out"))
+
+    assert (planned.code, planned.out.split()) == (1, ["acme", "new"])
+    assert exported.code == 2
+    assert "there are no records" in exported.err
+    assert not (records / "records.db").exists()

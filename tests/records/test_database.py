@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -15,7 +16,7 @@ from router.records import audit
 from router.records.audit import Deed, Wanted
 from router.records.configuration import Configuration
 from router.records.database import Database, open_database
-from router.records.errors import RecordsError, RecordsMisconfigured, RecordsUnavailable
+from router.records.errors import RecordsEmpty, RecordsError, RecordsMisconfigured, RecordsUnavailable
 from router.records.migrations import revision_of, steps, upgrade
 from router.records.tables import metadata
 from tests.records.makers import ACME, JANE, tenant
@@ -155,3 +156,77 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
     with pytest.raises(RecordsMisconfigured, match="cannot be made"):
         await open_database(f"sqlite:///{tmp_path}/file/records.db")
+
+
+async def test_a_reader_takes_the_schema_of_its_own_program(url: str) -> None:
+    await (await open_database(url)).aclose()
+
+    database = await open_database(url, migrate=False)
+    try:
+        async with database.reading() as connection:
+            assert await audit.read(connection, Wanted(), 1) == []
+    finally:
+        await database.aclose()
+
+
+@pytest.mark.parametrize("step", steps()[1:])
+async def test_a_reader_leaves_an_older_schema_as_it_is(url: str, step: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        upgrade(connection, step)
+
+    with pytest.raises(
+        RecordsMisconfigured, match=f"schema {step}, and this crmroute needs {steps()[0]}.*crmroute apply"
+    ):
+        await open_database(url, migrate=False)
+
+    with engine.begin() as connection:
+        assert revision_of(connection) == step
+    engine.dispose()
+
+
+async def test_a_reader_leaves_a_newer_schema_as_it_is(url: str) -> None:
+    database = await open_database(url)
+    async with database.writing() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    await database.aclose()
+
+    with pytest.raises(RecordsMisconfigured, match=rf"newer crmroute \(schema 9999.*{steps()[0]}"):
+        await open_database(url, migrate=False)
+
+
+async def test_a_reader_of_an_empty_database_makes_no_schema(url: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect():  # the file is there then, and empty
+        pass
+
+    with pytest.raises(RecordsEmpty, match="crmroute apply"):
+        await open_database(url, migrate=False)
+
+    with engine.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    engine.dispose()
+
+
+def test_a_reader_makes_neither_file_nor_folder(tmp_path: Path) -> None:
+    with pytest.raises(RecordsEmpty, match="there are no records"):
+        asyncio.run(open_database(f"sqlite:///{tmp_path}/away/records.db", migrate=False))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_who_may_only_read_can_read(postgres: str) -> None:
+    with psycopg.connect(postgres.format(database="postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE read_only")
+    url = postgres.format(database="read_only")
+    await (await open_database(url)).aclose()
+
+    database = await open_database(f"{url}&options=-c%20default_transaction_read_only%3Don", migrate=False)
+    try:
+        async with database.reading() as connection:
+            assert await audit.read(connection, Wanted(), 1) == []
+        with pytest.raises(RecordsError, match="read-only"):
+            async with database.writing() as connection:
+                await connection.execute(sa.text("DELETE FROM users"))
+    finally:
+        await database.aclose()

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from router.admin import sign_ins
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
-from router.admin.pages.integrations import DEVICE, manifest_of, page_of, row_of
+from router.admin.pages.integration_pages import DEVICE, manifest_of, page_of, row_of
 from router.admin.pages.reading import AnyRequest
 from router.admin.sign_ins import SignInForeign
 from router.admin.site import Site

@@ -1,40 +1,36 @@
 """Integration: the tenant's CRMs with their state, the form of each, its test, and trying a number."""
 
-from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect
+from msgspec.structs import replace
 
-from router.admin import sign_ins
 from router.admin.api.moments import moment
 from router.admin.api.problems import ApiError
 from router.admin.connecting import crm_state, integration_to_keep
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages import labels
-from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.pages.front import TheVisit, Visit
 from router.admin.pages.integration_form import field_at, fields_of, integration_of
-from router.admin.pages.settings_form import texts_of
+from router.admin.pages.integration_pages import Form, form_page, manifest_of, page_of, row_of, ways_in
+from router.admin.pages.outdated import is_outdated, theirs
 from router.admin.pages.told import problem_told, refusal_told
 from router.admin.site import Site
-from router.core.call_logs import DEFAULT_SUBJECT
 from router.core.errands import AnyErrand, CheckConnection, TryLookup
 from router.core.identities import IntegrationName, TenantId
-from router.core.manifest_conditions import person_signs_in
 from router.core.manifests import Manifest
 from router.core.roles import Permission
 from router.core.tenants import Integration
 from router.records import integrations
 from router.records.configuration import FILES, Invalid
-from router.records.errors import Conflict, NotFound, StillUsed
+from router.records.errors import Conflict, Outdated, StillUsed
 from router.records.integrations import IntegrationRow
+from router.records.publications import Publication
 
 TEST_SECONDS = 25.0
-DEVICE = "oauth_device"
-"""A manifest's word for a CRM in which a person signs in on another device."""
 
 
 class IntegrationPages(Controller):
@@ -62,7 +58,8 @@ class IntegrationPages(Controller):
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
         manifest = manifest_of(site, connector)
         blank = Integration(name=IntegrationName(connector), connector=connector)
-        return await _form(site, visit, TenantId(tenant), manifest, fields_of(blank, manifest), None)
+        form = Form(manifest, fields_of(blank, manifest), None)
+        return await form_page(site, visit, TenantId(tenant), form)
 
     @post("/new/{connector:str}", status_code=200)
     async def create(
@@ -79,7 +76,7 @@ class IntegrationPages(Controller):
         row = await row_of(site, tenant, integration)
         manifest = manifest_of(site, row.document.connector)
         fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
-        return await _form(site, visit, TenantId(tenant), manifest, fields, row)
+        return await form_page(site, visit, TenantId(tenant), Form(manifest, fields, row))
 
     @post("/{integration:str}", status_code=200)
     async def change(
@@ -102,15 +99,9 @@ class IntegrationPages(Controller):
         except StillUsed as error:
             manifest = manifest_of(site, row.document.connector)
             fields = fields_of(site.secrets(TenantId(tenant)).shown(row.document)[0], manifest)
-            return await _form(
-                site,
-                visit,
-                TenantId(tenant),
-                manifest,
-                fields,
-                row,
-                {"": f"{refusal_told(error, visit.reader.language)}: {', '.join(error.users)}"},
-            )
+            told = refusal_told(error, visit.reader.language)
+            wrong = {"": f"{told}: {', '.join(error.users)}"}
+            return await form_page(site, visit, TenantId(tenant), Form(manifest, fields, row, wrong))
         await site.publisher.hand_over(publication)
         return Redirect(f"/t/{tenant}/integration", status_code=303)
 
@@ -132,7 +123,7 @@ class IntegrationPages(Controller):
         row = await row_of(site, tenant, integration)
         manifest = manifest_of(site, row.document.connector)
         told = await _told_state(site, visit, TenantId(tenant), row)
-        return visit.answer("integration-connection.html", **told, **_ways_in(manifest, row))
+        return visit.answer("integration-connection.html", **told, **ways_in(manifest, row))
 
     @post("/{integration:str}/test", status_code=200)
     async def test(
@@ -166,73 +157,50 @@ async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand
     return answer
 
 
-async def row_of(site: Site, tenant: str, integration: str) -> IntegrationRow:
-    async with site.database.reading() as connection:
-        return await integrations.one(connection, TenantId(tenant), integration)
-
-
-def manifest_of(site: Site, connector: str) -> Manifest:
-    if connector not in site.manifests:
-        raise NotFound(f"connector {connector}")
-    return site.manifests[connector]
-
-
 async def _saved(
     site: Site, visit: Visit, tenant: TenantId, manifest: Manifest, row: IntegrationRow | None
 ) -> Response[Any]:
-    former = row.document if row else None
-    fields, language = visit.fields, visit.reader.language
+    form = Form(manifest, visit.fields, row)
+    language = visit.reader.language
     try:
-        sent = integration_of(fields, manifest.slug, manifest, former)
-        document = await integration_to_keep(site, visit.identity, tenant, sent, former)
-        if row is None:
-            publication = await site.configuration.create_integration(tenant, document, visit.identity.actor)
-        else:
-            publication = await site.configuration.change_integration(
-                tenant, row.document.name, document, row.revision, visit.identity.actor
-            )
+        sent = integration_of(visit.fields, manifest.slug, manifest, row.document if row else None)
+        publication = await _keep(site, visit, tenant, sent, row)
+    except Outdated:
+        return await _beside_theirs(site, visit, tenant, sent, row.document.name if row else sent.name)
     except Invalid as error:
         wrong = {field_at(one.path[2:]): problem_told(one, language, [manifest]) for one in error.problems}
-        return await _form(site, visit, tenant, manifest, fields, row, wrong)
+        return await form_page(site, visit, tenant, replace(form, wrong=wrong))
     except (msgspec.ValidationError, Conflict, ApiError) as error:
         wrong = {"": f"{refusal_told(error, language)}."}
-        return await _form(site, visit, tenant, manifest, fields, row, wrong)
+        return await form_page(site, visit, tenant, replace(form, wrong=wrong))
     await site.publisher.hand_over(publication)
-    return Redirect(f"/t/{tenant}/integration/{sent.name}?done=saved", status_code=303)
+    return Redirect(f"{page_of(tenant, sent.name)}?done=saved", status_code=303)
 
 
-async def _form(
-    site: Site,
-    visit: Visit,
-    tenant: TenantId,
-    manifest: Manifest,
-    fields: Mapping[str, str],
-    row: IntegrationRow | None,
-    wrong: Mapping[str, str] | None = None,
+async def _beside_theirs(
+    site: Site, visit: Visit, tenant: TenantId, sent: Integration, name: str
 ) -> Response[Any]:
-    async with site.database.reading() as connection:
-        owner = await site.require_tenant(connection, tenant)
-    return visit.answer(
-        "integration.html",
-        422 if wrong else 200,
-        row=row,
-        fields=Blank(fields),
-        wrong=Blank(wrong or {}),
-        set_=site.secrets(tenant).shown(row.document)[1] if row else (),
-        texts=texts_of(manifest, is_french=visit.reader.language.is_french),
-        call_ends=labels.CALL_ENDS,
-        default_subject=DEFAULT_SUBJECT,
-        done=visit.query.get("done", ""),
-        **_ways_in(manifest, row),
-        state=None,
-        base=page_of(tenant, row.document.name) if row else f"/t/{tenant}/integration/new/{manifest.slug}",
-        return_address=sign_ins.return_address(site),
-        is_by_files=owner.managed_by == FILES,
+    """What was typed, and how it differs from what somebody else saved meanwhile."""
+    latest = await row_of(site, tenant, name)
+    manifest, secrets = manifest_of(site, latest.document.connector), site.secrets(tenant)
+    yours, saved = secrets.shown(sent)[0], secrets.shown(latest.document)[0]
+    other = theirs(yours, saved, latest.changed_by, latest.changed_at, visit.reader.language)
+    return await form_page(site, visit, tenant, Form(manifest, visit.fields, latest, theirs=other))
+
+
+async def _keep(
+    site: Site, visit: Visit, tenant: TenantId, sent: Integration, row: IntegrationRow | None
+) -> Publication | None:
+    """Raises Outdated, Conflict, Invalid, ApiError."""
+    if row is not None and is_outdated(visit.fields, row.revision):
+        raise Outdated(f"{row.changed_by} changed the integration {row.document.name} meanwhile")
+    document = await integration_to_keep(site, visit.identity, tenant, sent, row.document if row else None)
+    actor = visit.identity.actor
+    if row is None:
+        return await site.configuration.create_integration(tenant, document, actor)
+    return await site.configuration.change_integration(
+        tenant, row.document.name, document, row.revision, actor
     )
-
-
-def page_of(tenant: str, integration: str) -> str:
-    return f"/t/{tenant}/integration/{quote(integration, safe='')}"
 
 
 async def _told_state(site: Site, visit: Visit, tenant: TenantId, row: IntegrationRow) -> dict[str, Any]:
@@ -247,12 +215,4 @@ async def _told_state(site: Site, visit: Visit, tenant: TenantId, row: Integrati
         "purposes": labels.ASKED,
         "since": f"{language.moment(since, UTC)} UTC",
         "asked_ago": language.ago(asked_at, now),
-    }
-
-
-def _ways_in(manifest: Manifest, row: IntegrationRow | None) -> dict[str, Any]:
-    return {
-        "manifest": manifest,
-        "signs_in": row is not None and person_signs_in(manifest, row.document.settings),
-        "by_device": DEVICE in manifest.auth,
     }

@@ -11,6 +11,7 @@ from router.admin.api.problems import ApiError
 from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
 from router.admin.pages.languages import Language
+from router.admin.pages.outdated import REVISION, is_outdated, theirs
 from router.admin.pages.picking import picked
 from router.admin.pages.rule_form import CUSTOM, fields_of, rule_of
 from router.admin.pages.rule_lines import arranged, with_lines
@@ -176,17 +177,16 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
         wrong = {one.field: language.text(one.what) for one in read.problems}
         return await form_page(site, visit, tenant, Draft(fields, row, wrong=wrong))
     try:
-        id_ = await _save(site, visit, tenant, row, read.rule)
+        id_, revision = await _save(site, visit, tenant, row, read.rule)
         if intent == "publish":
-            await _publish(site, visit, tenant, id_)
+            await _publish(site, visit, tenant, id_, revision)
     except Invalid as error:
         saved = await _row(site, tenant, id_)
         wrong = wrong_fields(site, language, error.problems, await _index(site, tenant, id_))
-        blocked = Blocked.INVALID
-        return await form_page(site, visit, tenant, Draft(fields, saved, wrong=wrong, blocked=blocked))
+        draft = Draft(fields | {REVISION: str(revision)}, saved, wrong=wrong, blocked=Blocked.INVALID)
+        return await form_page(site, visit, tenant, draft)
     except Outdated:
-        latest = await _row(site, tenant, row.id) if row else None
-        return await form_page(site, visit, tenant, Draft(fields, latest, blocked=Blocked.OUTDATED))
+        return await _beside_theirs(site, visit, tenant, row.id if row else id_)
     except ManagedByFiles:
         return await form_page(site, visit, tenant, Draft(fields, row, blocked=Blocked.FILES))
     except ApiError as error:
@@ -199,24 +199,43 @@ async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRo
     return Redirect(f"/t/{tenant}/routing/{id_}?done={done}", status_code=303)
 
 
-async def _save(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None, rule: Rule) -> int:
-    """Raises Outdated, Conflict, ApiError."""
+async def _beside_theirs(site: Site, visit: Visit, tenant: TenantId, id_: int) -> Response[Any]:
+    """What was typed, and how it differs from what somebody else saved meanwhile."""
+    latest = await _row(site, tenant, id_)
+    secrets = site.secrets(tenant)
+    yours = rule_of(visit.fields, latest.draft, site.custom_url).rule or latest.draft
+    other = theirs(
+        secrets.shown_rule(yours)[0],
+        secrets.shown_rule(latest.draft)[0],
+        latest.changed_by,
+        latest.changed_at,
+        visit.reader.language,
+    )
+    draft = Draft(visit.fields, latest, blocked=Blocked.OUTDATED, theirs=other)
+    return await form_page(site, visit, tenant, draft)
+
+
+async def _save(
+    site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None, rule: Rule
+) -> tuple[int, int]:
+    """The rule's id and revision. Raises Outdated, Conflict, ApiError."""
+    if row is not None and is_outdated(visit.fields, row.revision):
+        raise Outdated(f"{row.changed_by} changed the rule {row.name} meanwhile")
     actor = visit.identity.actor
     rule = site.secrets(tenant).kept_rule(visit.identity, rule, row.draft if row else None)
     if row is None:
-        return await site.configuration.create_rule(tenant, rule, actor)
-    text = visit.fields.get("revision", "")
-    revision = int(text) if text.isascii() and text.isdigit() else row.revision
-    if rule != row.draft or revision != row.revision:
-        await site.configuration.change_rule(tenant, row.id, rule, revision, actor)
-    return row.id
+        return await site.configuration.create_rule(tenant, rule, actor), 1
+    if rule == row.draft:
+        return row.id, row.revision
+    await site.configuration.change_rule(tenant, row.id, rule, row.revision, actor)
+    return row.id, row.revision + 1
 
 
-async def _publish(site: Site, visit: Visit, tenant: TenantId, id_: int) -> None:
-    """Raises Invalid, NotAllowed."""
+async def _publish(site: Site, visit: Visit, tenant: TenantId, id_: int, revision: int) -> None:
+    """Raises Invalid, NotAllowed, Outdated."""
     visit.identity.require(Permission.PUBLISH, tenant)
     comment = visit.fields.get("comment", "").strip()[:500]
-    publication = await site.configuration.publish_rule(tenant, id_, comment, None, visit.identity.actor)
+    publication = await site.configuration.publish_rule(tenant, id_, comment, revision, visit.identity.actor)
     await site.publisher.hand_over(publication)
 
 

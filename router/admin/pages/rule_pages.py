@@ -12,6 +12,7 @@ from router.admin.api.moments import moment
 from router.admin.pages import labels
 from router.admin.pages.front import Blank, Visit
 from router.admin.pages.languages import Language
+from router.admin.pages.outdated import Theirs, revision_of
 from router.admin.pages.rule_form import CUSTOM, is_group, with_greeting_defaults
 from router.admin.pages.rule_lines import LINES_MOST, line_count
 from router.admin.pages.rule_places import field_at
@@ -50,6 +51,8 @@ class Draft(Struct, frozen=True):
     notice: str = ""
     focus: str = ""
     """The field to be in."""
+    theirs: Theirs | None = None
+    """What somebody else saved meanwhile; it goes with `Blocked.OUTDATED`."""
 
 
 async def list_page(site: Site, visit: Visit, tenant: TenantId) -> Response[Any]:
@@ -95,6 +98,9 @@ async def form_page(site: Site, visit: Visit, tenant: TenantId, draft: Draft) ->
         status,
         fields=Blank(with_greeting_defaults(dict(draft.fields))),
         row=draft.row,
+        revision=revision_of(draft.fields, draft.row.revision, draft.theirs) if draft.row else "",
+        theirs=draft.theirs,
+        zone=ZoneInfo(owner.profile.zone),
         wrong=Blank(wrong),
         warnings=warnings,
         blocked=draft.blocked.value,

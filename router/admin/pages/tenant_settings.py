@@ -13,6 +13,7 @@ from router.admin.handed import NumberInPath, TextInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import DESTINATIONS
 from router.admin.pages.languages import Language
+from router.admin.pages.outdated import REVISION, revision_of, theirs
 from router.admin.pages.profiles import fields_of, profile_of, wrong_fields
 from router.admin.pages.told import difference_told, file_problem_told, problem_told, refusal_told
 from router.admin.retaining import keep_for
@@ -20,6 +21,7 @@ from router.admin.site import Site
 from router.core.differences import differences
 from router.core.identities import TenantId
 from router.core.roles import Permission
+from router.core.tenants import Tenant
 from router.records import publications, retention
 from router.records.configuration import FILES, PAGE, Invalid
 from router.records.errors import Conflict, Outdated
@@ -41,17 +43,18 @@ class TenantSettingsPages(Controller):
     async def change(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
         """The profile; in force at once."""
         visit.identity.require(Permission.EDIT, TenantId(tenant))
-        text = visit.fields["revision"]
-        revision = int(text) if text.isascii() and text.isdigit() else None
+        text = visit.fields[REVISION]
+        revision = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
         try:
             profile = profile_of(visit.fields, TenantId(tenant))
             publication = await site.configuration.change_tenant(profile, revision, visit.identity.actor)
         except Invalid as error:
             return await _page(site, visit, TenantId(tenant), wrong_fields(error, visit.reader.language))
-        except (Conflict, Outdated) as error:
-            return await _page(
-                site, visit, TenantId(tenant), {"": f"{refusal_told(error, visit.reader.language)}."}
-            )
+        except Outdated:
+            return await _page(site, visit, TenantId(tenant), yours=profile)
+        except Conflict as error:
+            told = f"{refusal_told(error, visit.reader.language)}."
+            return await _page(site, visit, TenantId(tenant), {"": told})
         await site.publisher.hand_over(publication)
         return _back(tenant, "saved")
 
@@ -131,8 +134,13 @@ class TenantSettingsPages(Controller):
 
 
 async def _page(
-    site: Site, visit: Visit, tenant: TenantId, wrong: Mapping[str, str] | None = None
+    site: Site,
+    visit: Visit,
+    tenant: TenantId,
+    wrong: Mapping[str, str] | None = None,
+    yours: Tenant | None = None,
 ) -> Response[Any]:
+    """`yours` is the profile that was typed where somebody else has saved another meanwhile."""
     async with site.database.reading() as connection:
         owner = await site.require_tenant(connection, tenant)
         days = await retention.days(connection, tenant)
@@ -140,12 +148,17 @@ async def _page(
         newest = await publications.in_force(connection, tenant)
     is_by_files = owner.managed_by == FILES
     drift = await drift_of(site.folder, tenant, newest.document if newest else None) if is_by_files else None
-    shown = fields_of(owner.profile) | ({"days": str(days)} | visit.fields if wrong else {"days": str(days)})
+    typed = visit.fields if wrong or yours else {}
+    shown = fields_of(owner.profile) | {"days": str(days)} | typed
+    language = visit.reader.language
+    other = theirs(yours, owner.profile, owner.changed_by, owner.changed_at, language) if yours else None
     kinds = {kind.value: told for kind, told in DESTINATIONS.items() if kind in site.settings.destinations}
     return visit.answer(
         "tenant-settings.html",
-        422 if wrong else 200,
+        409 if other else 422 if wrong else 200,
         owner=owner,
+        revision=revision_of(typed, owner.revision, other),
+        theirs=other,
         fields=Blank(shown),
         wrong=Blank(wrong or {}),
         kinds=kinds,

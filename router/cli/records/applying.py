@@ -15,12 +15,13 @@ from router.cli.configuration import read_settings, read_tenants
 from router.cli.errors import ExitCode, WrongUsage
 from router.cli.output import Screen, counted, plain
 from router.cli.records.opening import Desk, actor, desk
-from router.core.differences import Change, Difference
+from router.core.differences import Change, Difference, differences
 from router.core.identities import TenantId
 from router.core.problems import pick_one
 from router.core.tenants import Tenant
 from router.records import publications, tenants
 from router.records.configuration import FILES
+from router.records.errors import RecordsEmpty
 from router.store.errors import StoreError
 
 SIGNS = {
@@ -46,8 +47,11 @@ class PlannedTenant(Struct, frozen=True, omit_defaults=True):
 async def plan(screen: Screen, folder: Path, names: Sequence[str], *, prune: bool) -> ExitCode:
     """Exit code 1 where something differs."""
     files = _tenants(folder, names)
-    async with desk(folder) as opened:
-        planned = await _planned(opened, files, prune=prune and not names)
+    try:
+        async with desk(folder, migrate=False) as opened:
+            planned = await _planned(opened, files, prune=prune and not names)
+    except RecordsEmpty:
+        planned = [_new(tenant, document) for tenant, document in sorted(files.items())]
     screen.answer(planned)
     _show(screen, planned)
     return ExitCode.PROBLEMS if planned else ExitCode.OK
@@ -57,7 +61,7 @@ async def apply(
     screen: Screen, folder: Path, names: Sequence[str], *, prune: bool, comment: str, is_sure: bool
 ) -> ExitCode:
     files = _tenants(folder, names)
-    async with desk(folder) as opened:
+    async with desk(folder, migrate=True) as opened:
         planned = await _planned(opened, files, prune=prune and not names)
         _show(screen, planned)
         if planned and not is_sure and not _agrees(screen):
@@ -115,6 +119,10 @@ async def _planned(opened: Desk, files: dict[TenantId, Tenant], *, prune: bool) 
         gone = Difference(Change.REMOVED, ())
         found.append(PlannedTenant(tenant, [gone], is_removed=True))
     return found
+
+
+def _new(tenant: TenantId, document: Tenant) -> PlannedTenant:
+    return PlannedTenant(tenant, differences(None, document), is_new=True)
 
 
 async def _apply(

@@ -28,7 +28,7 @@ class Exported(Struct, frozen=True):
 
 async def export(screen: Screen, folder: Path, to: Path, names: Sequence[str]) -> ExitCode:
     """Write `<to>/tenants/<tenant>.toml`. Raises WrongUsage for an unknown tenant."""
-    async with desk(folder) as opened, opened.configuration.database.reading() as connection:
+    async with desk(folder, migrate=False) as opened, opened.configuration.database.reading() as connection:
         listed = await publications.all_in_force(connection)
     known = {publication.tenant: publication for publication in listed}
     for name in names:

@@ -27,10 +27,13 @@ class Desk(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def desk(folder: Path) -> AsyncIterator[Desk]:
-    """Raises RecordsError, RecordsMisconfigured, StoreMisconfigured."""
+async def desk(folder: Path, *, migrate: bool) -> AsyncIterator[Desk]:
+    """With `migrate` false the schema stays as it is, for a command that only reads.
+
+    Raises RecordsError, RecordsMisconfigured, StoreMisconfigured.
+    """
     settings = read_settings(folder)
-    database = await open_database(settings.records.url)
+    database = await open_database(settings.records.url, migrate=migrate)
     try:
         async with opened(settings.redis) as store:
             check = tenant_check(settings, read_manifests(folder)[0])

@@ -11,11 +11,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from router.records.errors import RecordsMisconfigured
+from router.records.errors import RecordsEmpty, RecordsMisconfigured
 
 FOLDER = Path(__file__).resolve().parent
 LOCK = 7_326_450_018
 """Of PostgreSQL's advisory locks, the one that we change the schema under."""
+
+FIRST = "`crmroute apply` or `crmroute admin` makes them"
 
 
 def configuration(connection: sa.Connection) -> Config:
@@ -43,9 +45,27 @@ def upgrade(connection: sa.Connection, to: str = "head") -> None:
     if connection.dialect.name == "postgresql":
         # Of several processes that start together one changes the schema; the others wait, and find it done.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    current = revision_of(connection)
-    if current is not None and current not in steps():
-        raise RecordsMisconfigured(
-            f"the records were made by a newer crmroute (schema {current}): run that one, or restore a backup"
-        )
+    _refuse_newer(revision_of(connection))
     command.upgrade(configuration(connection), to)
+
+
+def require_current(connection: sa.Connection) -> None:
+    """Change nothing. Raises RecordsMisconfigured for an older or newer schema, RecordsEmpty for none."""
+    current, own = revision_of(connection), steps()[0]
+    if current is None:
+        raise RecordsEmpty(f"the records are empty: {FIRST}")
+    _refuse_newer(current)
+    if current != own:
+        raise RecordsMisconfigured(
+            f"the records have schema {current}, and this crmroute needs {own}: make a backup, then run "
+            "`crmroute apply` or `crmroute admin`, which bring it up to date"
+        )
+
+
+def _refuse_newer(current: str | None) -> None:
+    known = steps()
+    if current is not None and current not in known:
+        raise RecordsMisconfigured(
+            f"the records were made by a newer crmroute (schema {current}, and this one has {known[0]}): "
+            "run that one, or restore a backup"
+        )

@@ -22,6 +22,7 @@ RULE = {
     "default.option": "desk",
     "lines": "0",
     "intent": "save",
+    "revision": "1",
 }
 CRM = {"name": "mine", "settings.url": "https://b.example"}
 TENANT = {"id": "new", "name": "New", "country": "FR", "destination": "queue", "option": "desk"}
@@ -70,7 +71,7 @@ ALLOWED = {
     "GET /t/{tenant}/integration/new/{connector}": Allowed(ADMIN),
     "POST /t/{tenant}/integration/new/{connector}": Allowed(ADMIN, 303, CRM),
     "GET /t/{tenant}/integration/{integration}": Allowed(VIEWER),
-    "POST /t/{tenant}/integration/{integration}": Allowed(ADMIN, 303, CRM),
+    "POST /t/{tenant}/integration/{integration}": Allowed(ADMIN, 303, CRM | {"revision": "1"}),
     "POST /t/{tenant}/integration/{integration}/delete": Allowed(ADMIN, 303),
     "GET /t/{tenant}/integration/{integration}/state": Allowed(VIEWER),
     "POST /t/{tenant}/integration/{integration}/test": Allowed(VIEWER),

@@ -262,3 +262,49 @@ def test_the_form_has_no_english_left_in_french(page: Page) -> None:
     assert "Destination par défaut" in text
     assert re.search(r"\b(the|of|Save|Value|Rule)\b", text) is None
     page.get_by_role("button", name="English").click()
+
+
+def test_two_admins_change_one_rule_and_the_second_chooses(
+    browser: Browser, admin: AdminProcess, page: Page, complaints: list[str]
+) -> None:
+    write_rule(page, "Shared")
+    page.get_by_role("button", name="Save the draft").last.click()
+    expect(page.get_by_text("The draft is saved.")).to_be_visible()
+    address = page.url.partition("?")[0]
+    context = browser.new_context(base_url=admin.url, locale="fr-FR")
+    other = context.new_page()
+    sign_in(other, NAME)
+    for one in (page, other):
+        one.goto(address)
+    other.locator('[id="lines.0.value"]').fill("PLATINUM")
+    other.locator('[id="lines.0.value"]').press("Enter")
+    expect(other.get_by_role("status").first).to_be_visible()
+
+    page.locator('[id="default.option"]').fill("copper")
+    page.get_by_role("button", name="Add a line").click()
+    expect(page.locator('[id="lines.2.value"]')).to_be_focused()
+    page.get_by_role("button", name="Remove line 3").click()
+    expect(page.locator('[id="lines.2.value"]')).to_have_count(0)
+    page.get_by_role("button", name="Publish").click()
+
+    expect(page.get_by_role("alert")).to_contain_text(f"{NAME} changed this meanwhile")
+    rows = page.get_by_role("region", name="What you typed, and what is saved now").get_by_role("row")
+    expect(rows).to_have_text(
+        [re.compile(r"Place\s*Yours\s*Theirs"), re.compile("copper.*bronze"), re.compile("GOLD.*PLATINUM")]
+    )
+    expect(page.locator('[id="default.option"]')).to_have_value("copper")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 360, "height": 780})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert [one for one in complaints if "409" not in one] == []
+
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("the next call is decided by it")).to_be_visible()
+    other.locator('[id="lines.0.value"]').fill("LATE")
+    other.locator('[id="lines.0.value"]').press("Enter")
+    expect(other.get_by_role("alert")).to_contain_text("a fait une modification entre-temps")
+    assert violations(other) == []
+    other.get_by_role("link", name="Charger sa version").click()
+    expect(other.locator('[id="lines.0.value"]')).to_have_value("GOLD")
+    expect(other.locator('[id="default.option"]')).to_have_value("copper")
+    context.close()

@@ -201,7 +201,7 @@ async def test_of_two_who_edit_one_rule_the_second_is_told_and_loses_nothing(
     await first.post(path, first.fields() | {"field": "level", "intent": "save"})
 
     await second.post(path, second.fields() | {"field": "rank", "intent": "save"}, 409)
-    assert "anna changed this rule meanwhile" in second.page
+    assert "anna changed this meanwhile" in second.page
     assert second.fields()["field"] == "rank"
     await second.post(path, second.fields() | {"intent": "save"})
     assert 'value="rank"' in await first.get(path)
