@@ -79,6 +79,12 @@ class Workers:
             time.sleep(0.02)
         return process
 
+    async def heard(self, event: str) -> None:
+        """One of them has logged this: a log is written a moment after what it tells of."""
+        async with asyncio.timeout(START_SECONDS):
+            while not any(f'"{event}"' in log.read_text() for log in self.folder.glob("*.log")):
+                await asyncio.sleep(0.02)
+
     def events(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / f"{name}.log").read_text().splitlines()]
 

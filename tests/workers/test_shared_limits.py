@@ -42,6 +42,7 @@ async def test_one_look_up_of_all_workers_tries_a_crm_that_was_dead(
     tokens = [await router.ask(number) for number in numbers(30, 200)]
     answers = [await router.answer(token) for token in tokens]
     closed = await router.state()
+    await workers.heard("crm.answers_again")
 
     assert (opened.is_open, opened.failures) == (True, FAILURES_MOST)
     assert asked_while_open == []
