@@ -82,8 +82,11 @@ class Workers:
     async def heard(self, event: str) -> None:
         """One of them has logged this: a log is written a moment after what it tells of."""
         async with asyncio.timeout(START_SECONDS):
-            while not any(f'"{event}"' in log.read_text() for log in self.folder.glob("*.log")):
+            while not self._has_logged(event):  # noqa: ASYNC110 - a file tells nobody that it grew
                 await asyncio.sleep(0.02)
+
+    def _has_logged(self, event: str) -> bool:
+        return any(f'"{event}"' in log.read_text() for log in self.folder.glob("*.log"))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / f"{name}.log").read_text().splitlines()]
