@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from router.core.errands import AnyErrand, Reply
-from router.store.memory import MemoryStore
+from router.store.seams import Store
 
 
 @asynccontextmanager
-async def replying(store: MemoryStore, reply: Callable[[AnyErrand], Reply]) -> AsyncIterator[list[AnyErrand]]:
+async def replying(store: Store, reply: Callable[[AnyErrand], Reply]) -> AsyncIterator[list[AnyErrand]]:
     """The errands that it took."""
     taken: list[AnyErrand] = []
 
