@@ -476,3 +476,16 @@ async def test_an_address_that_is_nowhere_gets_a_page_and_in_the_api_a_problem(b
     assert "There is nothing here" in page
     assert problem.status_code == 404
     assert problem.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_every_field_of_the_rule_form_has_help(browsers: Any) -> None:
+    browser = await browsers("anna")
+
+    page = await browser.get("/t/acme/routing/new")
+
+    tags = re.findall(r'<(?:input|select|textarea)[^>]* name="(?!csrf|lines"|revision)[^>]*>', page)
+    shown = [tag for tag in tags if 'type="hidden"' not in tag]
+    assert len(shown) > 40
+    assert [tag for tag in shown if "aria-describedby" not in tag] == []
+    described = {part for tag in shown for part in re.findall(r'aria-describedby="([^"]*)"', tag)[0].split()}
+    assert {one for one in described if f'id="{one}"' not in page} == set()
