@@ -214,12 +214,12 @@ class Configuration:
         return change.publication
 
     async def remove_numbers(
-        self, tenant: TenantId, dids: Sequence[str], comment: str, actor: Actor
+        self, tenant: TenantId, dids: Sequence[str], comment: str, actor: Actor, seen: str | None = None
     ) -> Publication | None:
-        """Raises NotFound."""
+        """`seen` is the id of the rule that they were seen to lead to. Raises NotFound, Outdated."""
         async with self._changing(tenant, actor) as change:
             for did in dids:
-                await numbers.remove_number(change.connection, tenant, did)
+                await numbers.remove_number(change.connection, tenant, did, seen)
                 await change.note("remove", "number", did)
             await self._put_in_force(change, comment)
         return change.publication
@@ -259,10 +259,12 @@ class Configuration:
             await self._put_in_force(change, f"IVR entry {entry.name}")
         return change.publication
 
-    async def remove_entry(self, tenant: TenantId, name: str, actor: Actor) -> Publication | None:
-        """Raises NotFound."""
+    async def remove_entry(
+        self, tenant: TenantId, name: str, actor: Actor, seen: str | None = None
+    ) -> Publication | None:
+        """`seen` as for numbers. Raises NotFound, Outdated."""
         async with self._changing(tenant, actor) as change:
-            await numbers.remove_entry(change.connection, tenant, name)
+            await numbers.remove_entry(change.connection, tenant, name, seen)
             await change.note("remove", "IVR entry", name)
             await self._put_in_force(change, f"IVR entry {name} removed")
         return change.publication

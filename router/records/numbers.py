@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.core.identities import RuleName, TenantId
 from router.core.tenants import IvrEntry, Number
-from router.records.errors import Conflict, NotFound
+from router.records.errors import Conflict, NotFound, Outdated
 from router.records.tables import ivr_entries, numbers, rules
 
 
@@ -57,14 +57,29 @@ async def put_entry(connection: AsyncConnection, tenant: TenantId, entry: IvrEnt
     await _put(connection, ivr_entries, tenant, {"name": entry.name}, entry)
 
 
-async def remove_number(connection: AsyncConnection, tenant: TenantId, did: str) -> None:
-    """Raises NotFound."""
+async def remove_number(
+    connection: AsyncConnection, tenant: TenantId, did: str, seen: str | None = None
+) -> None:
+    """`seen` is the id of the rule that it was seen to lead to, empty for none; None: whatever that is.
+
+    Raises NotFound; Outdated where it leads to another rule by now.
+    """
+    if seen is not None:
+        row = next((one for one in await every_number(connection, tenant) if one.did == did), None)
+        if row is not None and seen != str(row.rule or ""):
+            raise Outdated(f"{did} was changed meanwhile: it leads to {row.rule_name or 'the default'} now")
     if not await _remove(connection, numbers, tenant, numbers.c.did == did):
         raise NotFound(f"number {did}")
 
 
-async def remove_entry(connection: AsyncConnection, tenant: TenantId, name: str) -> None:
-    """Raises NotFound."""
+async def remove_entry(
+    connection: AsyncConnection, tenant: TenantId, name: str, seen: str | None = None
+) -> None:
+    """`seen` as for a number. Raises NotFound, Outdated."""
+    if seen is not None:
+        row = next((one for one in await every_entry(connection, tenant) if one.name == name), None)
+        if row is not None and seen != str(row.rule):
+            raise Outdated(f"{name} was changed meanwhile: it leads to {row.rule_name} now")
     if not await _remove(connection, ivr_entries, tenant, ivr_entries.c.name == name):
         raise NotFound(f"IVR entry {name}")
 

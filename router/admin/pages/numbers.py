@@ -17,10 +17,12 @@ from router.core.rules import Location
 from router.core.tenants import IvrEntry, Number
 from router.records import numbers, rules
 from router.records.configuration import FILES, Invalid
-from router.records.errors import Conflict, NotFound
+from router.records.errors import Conflict, NotFound, Outdated
 
 SHOWN_MOST = 200
 """Rows of a preview."""
+SEEN = "seen"
+"""The field with the id of the rule that a row showed when it was removed."""
 
 
 class NumberPages(Controller):
@@ -56,8 +58,14 @@ class NumberPages(Controller):
         did = visit.fields.get("did", "")
         try:
             publication = await site.configuration.remove_numbers(
-                TenantId(tenant), [did], f"number {did} removed", visit.identity.actor
+                TenantId(tenant),
+                [did],
+                f"number {did} removed",
+                visit.identity.actor,
+                visit.fields.get(SEEN),
             )
+        except Outdated as error:
+            return await _page(site, visit, TenantId(tenant), {"": f"{error}."}, 409)
         except Conflict as error:
             return await _page(
                 site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
@@ -120,8 +128,10 @@ class NumberPages(Controller):
         visit.identity.require(Permission.EDIT, TenantId(tenant))
         try:
             publication = await site.configuration.remove_entry(
-                TenantId(tenant), visit.fields.get("name", ""), visit.identity.actor
+                TenantId(tenant), visit.fields.get("name", ""), visit.identity.actor, visit.fields.get(SEEN)
             )
+        except Outdated as error:
+            return await _page(site, visit, TenantId(tenant), {"": f"{error}."}, 409)
         except Conflict as error:
             return await _page(
                 site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
@@ -147,8 +157,9 @@ async def _put(
 
 
 async def _page(
-    site: Site, visit: Visit, tenant: TenantId, wrong: dict[str, str] | None = None
+    site: Site, visit: Visit, tenant: TenantId, wrong: dict[str, str] | None = None, status: int = 422
 ) -> Response[Any]:
+    """`status` is that of an answer with something wrong."""
     async with site.database.reading() as connection:
         owner = await site.require_tenant(connection, tenant)
         listed = await numbers.every_number(connection, tenant)
@@ -159,7 +170,7 @@ async def _page(
     found = [row for row in listed if wanted in f"{row.did} {row.rule_name or ''} {row.note}".casefold()]
     return visit.answer(
         "numbers.html",
-        422 if wrong else 200,
+        status if wrong else 200,
         numbers=found,
         is_any=bool(listed),
         entries=entries,

@@ -52,9 +52,9 @@ async def drafted(site: Site) -> Rule:
         return (await rules.named(connection, ACME, "Sales")).draft
 
 
-async def rule_id(site: Site) -> int:
+async def rule_id(site: Site, name: str = "Sales") -> int:
     async with site.database.reading() as connection:
-        return (await rules.named(connection, ACME, "Sales")).id
+        return (await rules.named(connection, ACME, name)).id
 
 
 async def kept(site: Site) -> Integration:
@@ -262,3 +262,48 @@ async def test_a_tenant_of_two_is_shown_place_by_place(both: tuple[Browser, Brow
     async with site.database.reading() as connection:
         profile = (await tenants.one(connection, ACME)).profile
     assert (profile.name, profile.zone, profile.hold_seconds) == ("Olga's", "Europe/Paris", None)
+
+
+# Numbers and IVR entries
+
+
+def removing(page: str, name: str, value: str) -> dict[str, str]:
+    """The fields of the form that removes a row."""
+    row = rf'name="{name}" value="{re.escape(value)}"><input type="hidden" name="seen" value="(\d*)"'
+    found = re.search(row, page)
+    assert found is not None
+    return {name: value, "seen": found[1]}
+
+
+async def test_a_number_that_another_led_elsewhere_meanwhile_is_not_removed(
+    both: tuple[Browser, Browser],
+) -> None:
+    anna, olga = both
+    for browser in both:
+        await browser.get("/t/acme/numbers")
+    await anna.post("/t/acme/numbers", {"did": "+33142345002", "rule": "Sales"})
+
+    shown = removing(olga.page, "did", "+33142345002")
+    await olga.post("/t/acme/numbers/delete", shown, 409)
+
+    assert "+33142345002 was changed meanwhile: it leads to Sales now." in olga.page
+    await olga.post("/t/acme/numbers/delete", removing(olga.page, "did", "+33142345002"))
+    assert "+33142345002" not in await olga.get("/t/acme/numbers")
+
+
+async def test_an_ivr_entry_that_another_led_elsewhere_meanwhile_is_not_removed(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    for browser in both:
+        await browser.get("/t/acme/numbers")
+    id_ = await rule_id(site, "By number")
+    copy = (await anna.post(f"/t/acme/routing/{id_}/duplicate", {})).headers["Location"]
+    await anna.get(copy)
+    await anna.post(copy, anna.fields() | {"name": "Second", "intent": "publish"})
+    await anna.post("/t/acme/numbers/entries", {"name": "account", "rule": "Second"})
+
+    await olga.post("/t/acme/numbers/entries/delete", removing(olga.page, "name", "account"), 409)
+
+    assert "account was changed meanwhile: it leads to Second now." in olga.page
+    await olga.post("/t/acme/numbers/entries/delete", removing(olga.page, "name", "account"))
