@@ -1,7 +1,6 @@
 """From a first sign-in in a real browser to a call on a real Asterisk, and its trace on the page."""
 
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ from deploy.rig.asterisk import RunningAsterisk
 from deploy.rig.callers import Caller, place_calls
 from deploy.rig.sample_site import Process, Site, wait_until
 from router.admin.pages.languages import Language
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import PASSWORD, Say, set_up
 from tests.live.conftest import free_port
 
-CHROMIUM = shutil.which("chromium")
 LEVEL = "+33142345001"
 SECONDS = 30.0
 TAKEN = re.compile(r"taken route-queue/(\w+)/1")
@@ -26,7 +25,7 @@ TAKEN = re.compile(r"taken route-queue/(\w+)/1")
 pytestmark = [
     pytest.mark.live,
     pytest.mark.xdist_group("journey"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
@@ -80,7 +79,7 @@ def open_page(site: tuple[Site, Admin], language: Language) -> Iterator[Callable
     """Each in a browser of its own, whose language is the journey's."""
     locale = "fr-FR" if language.is_french else "en-GB"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         yield lambda: browser.new_context(base_url=site[1].url, locale=locale).new_page()
         browser.close()
 

@@ -1,6 +1,5 @@
 """A call on a real Asterisk is on the live page while it is parked, and its decision when it has left."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +11,11 @@ from deploy.rig import demo
 from deploy.rig.asterisk import RunningAsterisk
 from deploy.rig.callers import Caller, place_calls
 from deploy.rig.sample_site import Site
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import set_up
 from tests.live.conftest import free_port
 from tests.live.test_admin_journey import Admin
 
-CHROMIUM = shutil.which("chromium")
 DID = "+33142345005"
 """Its rule asks the sample CRM, which never answers the caller `demo.SILENT`."""
 SOON = 30_000.0
@@ -24,7 +23,7 @@ SOON = 30_000.0
 pytestmark = [
     pytest.mark.live,
     pytest.mark.xdist_group("live-page"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
@@ -54,7 +53,7 @@ base_url = "http://127.0.0.1:{port}"
 @pytest.fixture
 def page(site: tuple[Site, Admin]) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         opened = browser.new_page(base_url=site[1].url, locale="en-GB")
         set_up(opened, site[1].setup_link)
         yield opened

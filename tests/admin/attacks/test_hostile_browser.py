@@ -1,7 +1,6 @@
 """Hostile texts on every page in a real browser: none of them runs, loads, asks or is complained of."""
 
 import asyncio
-import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,18 +20,18 @@ from router.settings.vault import Vault
 from router.store.redis_store import open_store
 from tests.admin.attacks.corpus import TEXTS
 from tests.admin.attacks.planting import PAGES, Crm, Planted, call, plant, told_status
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import NAME, PASSWORD, sign_in
 from tests.admin.pages.process import AdminProcess
 from tests.admin.pages.telling import Telling
 from tests.admin.workers import replying
 from tests.records.makers import checked
 
-CHROMIUM = shutil.which("chromium")
 FRAGMENTS = ("/state", "/connection")
 CANARY = "window.fired = []; window.canary = which => { window.fired.push(which); }"
 pytestmark = [
     pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
@@ -93,7 +92,7 @@ def test_no_text_comes_alive(admin: tuple[AdminProcess, Path]) -> None:
     process, folder = admin
     heard = Heard([])
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(base_url=process.url)
         heard.listen(page, process.url)
         page.goto(process.setup_link)
@@ -126,7 +125,7 @@ def test_nothing_that_a_crm_replies_comes_alive(admin: tuple[AdminProcess, Path]
     process, folder = admin
     heard = Heard([])
     with working(folder, Crm("\n".join(TEXTS))), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(base_url=process.url)
         heard.listen(page, process.url)
         sign_in(page, NAME)
@@ -168,7 +167,7 @@ def test_the_canary_is_heard(admin: tuple[AdminProcess, Path]) -> None:
     process, _ = admin
     heard = Heard([])
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launch(playwright)
         page = browser.new_page(base_url=process.url)
         heard.listen(page, process.url)
         page.goto("/sign-in")

@@ -1,7 +1,6 @@
 """The documentation's pictures of every page, in both languages: `make pictures` writes docs/pages."""
 
 import asyncio
-import shutil
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from router.core.rules import Outcome
 from router.core.statuses import ServerStatus
 from router.records import decisions, publications
 from router.records.database import open_database
+from tests.admin.pages.chromium import launch
 from tests.admin.pages.journey import set_up, write_rule
 from tests.admin.pages.process import AdminProcess
 from tests.admin.pages.telling import Telling, parked_call, status
@@ -171,14 +171,13 @@ def _take_second_factor(page: Page, code: str) -> None:
 
 
 def main() -> int:
-    chromium = shutil.which("chromium")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as name,
         AdminProcess(Path(name)) as admin,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = launch(playwright)
         context = browser.new_context(base_url=admin.url, locale="en-GB", viewport=WIDE)
         page = context.new_page()
         page.goto(admin.setup_link)

@@ -4,7 +4,6 @@ No page may break a rule of WCAG that axe knows, nor its own security policy.
 """
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pyotp
@@ -12,22 +11,22 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import NAME, PASSWORD, set_up, sign_in, write_rule
 from tests.admin.pages.process import AdminProcess
 
-CHROMIUM = shutil.which("chromium")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = launch(playwright)
         yield opened
         opened.close()
 

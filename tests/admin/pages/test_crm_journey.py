@@ -1,7 +1,6 @@
 """An admin connects a CRM from the page: a real browser, a real worker, a strict Salesforce with its own page
 of consent, all of them over HTTP."""
 
-import shutil
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from router.admin.sign_ins import RETURN_PATH
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import NAME, set_up, sign_in
 from tests.admin.pages.process import LOCAL, AdminProcess
 from tests.crms.product import KEY
@@ -18,7 +18,6 @@ from tests.crms.server import Mood
 from tests.crms.site import RunningCrms, start_worker
 from tests.store.servers import running_server
 
-CHROMIUM = shutil.which("chromium")
 PAGE = "/t/acme/integration/sales"
 WORKER = f"""
 [worker]
@@ -35,7 +34,7 @@ OVER = "This sign-in is not yours, or is over"
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
@@ -66,7 +65,7 @@ def admin(tmp_path_factory: pytest.TempPathFactory, crm: Salesforce) -> Iterator
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = launch(playwright)
         yield opened
         opened.close()
 

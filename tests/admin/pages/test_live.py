@@ -1,6 +1,5 @@
 """The live page in a real browser, from a real `crmroute admin` on a real Redis: what happens is seen."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,25 +7,25 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from router.core.identities import TenantId
+from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import NAME, set_up, sign_in
 from tests.admin.pages.process import AdminProcess
 from tests.admin.pages.telling import Telling, parked_call, status
 from tests.records.makers import decision
 
-CHROMIUM = shutil.which("chromium")
 SOON = 20_000.0
 """Milliseconds that an event may take on a busy machine."""
 
 pytestmark = [
     pytest.mark.xdist_group("live-page"),
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"),
+    needs_chromium,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = launch(playwright)
         yield opened
         opened.close()
 

@@ -1,0 +1,24 @@
+"""Debian's Chromium without a screen, and without what it does in the background."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import Browser, Playwright
+
+CHROMIUM = shutil.which("chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"
+)
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
