@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from msgspec import Struct
 from playwright.sync_api import ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
@@ -61,6 +62,14 @@ class Heard(Struct):
         page.on("request", ask)
 
 
+class Full(Struct):
+    """A site that has an account, and the texts everywhere."""
+
+    process: AdminProcess
+    folder: Path
+    planted: Planted
+
+
 def in_a_loop(work: Callable[[], Awaitable[Planted]]) -> Planted:
     """Playwright's own loop is this thread's."""
 
@@ -82,25 +91,23 @@ async def planted_in(folder: Path) -> Planted:
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AdminProcess, Path]]:
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
     folder = tmp_path_factory.mktemp("admin")
     with AdminProcess(folder) as process:
-        yield process, folder
+        made = httpx.post(process.setup_link, data={"name": NAME, "password": PASSWORD})
+        assert made.status_code == 303
+        yield Full(process, folder, in_a_loop(lambda: planted_in(folder)))
 
 
-def test_no_text_comes_alive(admin: tuple[AdminProcess, Path]) -> None:
-    process, folder = admin
+def test_no_text_comes_alive(admin: Full) -> None:
+    process, folder = admin.process, admin.folder
     heard = Heard([])
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page(base_url=process.url)
         heard.listen(page, process.url)
-        page.goto(process.setup_link)
-        page.locator("#name").fill(NAME)
-        page.locator("#password").fill(PASSWORD)
-        page.locator("button.primary").click()
-        page.wait_for_url("**/tenants")
-        planted = in_a_loop(lambda: planted_in(folder))
+        sign_in(page, NAME)
+        planted = admin.planted
         telling = Telling(folder)
         telling.decisions(*(call(text, at, time.time()) for at, text in enumerate(TEXTS)))
         for language, paths in (("English", [*planted.pages, *planted.rules]), ("Français", PAGES)):
@@ -120,9 +127,9 @@ def test_no_text_comes_alive(admin: tuple[AdminProcess, Path]) -> None:
         browser.close()
 
 
-def test_nothing_that_a_crm_replies_comes_alive(admin: tuple[AdminProcess, Path]) -> None:
+def test_nothing_that_a_crm_replies_comes_alive(admin: Full) -> None:
     """All texts at once, put into open pages by htmx."""
-    process, folder = admin
+    process, folder = admin.process, admin.folder
     heard = Heard([])
     with working(folder, Crm("\n".join(TEXTS))), sync_playwright() as playwright:
         browser = launch(playwright)
@@ -162,9 +169,9 @@ def working(folder: Path, crm: Crm) -> Iterator[None]:
         thread.join(60)
 
 
-def test_the_canary_is_heard(admin: tuple[AdminProcess, Path]) -> None:
+def test_the_canary_is_heard(admin: Full) -> None:
     """What would be seen: a text that stands as markup on a page of ours, kept still by the policy alone."""
-    process, _ = admin
+    process = admin.process
     heard = Heard([])
     with sync_playwright() as playwright:
         browser = launch(playwright)
