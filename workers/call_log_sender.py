@@ -28,9 +28,9 @@ import structlog
 from router.core.call_logs import FinishedCall, Logged
 from router.core.faults import Fault
 from router.settings.trouble import Trouble
+from router.store.call_log_seam import CallLogQueue, TakenCall
 from router.store.errors import StoreError
 from router.store.limits import CallLogLimits, given_up_text
-from router.store.seams import CallLogQueue, TakenCall
 from workers.errors import IntegrationUnusable, LookupFailed, LookupUnavailable, RecordAwaited
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from router.core.call_logs import FinishedCall, Logged, NewContact
 from router.core.lookups import Record
-from router.store.seams import CallLogQueue
+from router.store.call_log_seam import CallLogQueue
 from workers.abilities import Abilities
 from workers.accounts import Subject
 from workers.catalogue import Catalogue

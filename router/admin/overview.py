@@ -13,8 +13,8 @@ from router.core.errands import ErrandFailed, SignInState, TellSignIn
 from router.core.hours import Hour, TenantHour, hour, hour_began_at, tenant_hours
 from router.core.identities import IntegrationName, TenantId
 from router.records import decisions, integrations, tenants
+from router.store.call_log_seam import IntegrationLog
 from router.store.errors import StoreError
-from router.store.seams import IntegrationLog
 
 TENANTS_ASKED = 50
 """Tenants with calls for their CRMs that are looked at more closely."""

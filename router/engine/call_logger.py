@@ -22,8 +22,8 @@ from router.core.identities import Uniqueid
 from router.core.open_calls import OpenCall, finished_call, log_options, open_call, writes_calls
 from router.core.plans import Plans
 from router.engine.backlog import Backlog
+from router.store.call_log_seam import OpenCalls
 from router.store.errors import StoreError
-from router.store.seams import OpenCalls
 
 log = structlog.get_logger(__name__)
 

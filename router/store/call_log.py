@@ -21,12 +21,12 @@ from router.core.call_logs import FinishedCall
 from router.core.identities import IntegrationName, TenantId, Uniqueid
 from router.core.open_calls import KeptCall, OpenCall
 from router.store.batches import Batcher
+from router.store.call_log_seam import IntegrationLog, KeptLog, TakenCall
 from router.store.errors import StoreError
 from router.store.keys import Keys
 from router.store.limits import OPEN_CALL_SECONDS, CallLogLimits, full_log_text, given_up_text
 from router.store.packing import Unreadable, pack, unpack_finished_call, unpack_open_call
 from router.store.scripts import Scripts
-from router.store.seams import IntegrationLog, KeptLog, TakenCall
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from router.core.call_logs import FinishedCall
 from router.core.identities import IntegrationName, TenantId, Uniqueid
 from router.core.open_calls import KeptCall, OpenCall
 from router.store.call_log import call_log_id, caller_id
+from router.store.call_log_seam import IntegrationLog, KeptLog, TakenCall
 from router.store.limits import OPEN_CALL_SECONDS, CallLogLimits, full_log_text, given_up_text
-from router.store.seams import IntegrationLog, KeptLog, TakenCall
 
 _Lane = tuple[TenantId, IntegrationName]
 _CallName = tuple[TenantId, str]

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from router.core.call_logs import CallEnd, FinishedCall
 from router.core.identities import IntegrationName, TenantId, Uniqueid
 from router.core.open_calls import KeptCall, OpenCall
+from router.store.call_log_seam import TakenCall
 from router.store.limits import CallLogLimits
-from router.store.seams import TakenCall
 from tests.store.rigs import RedisRig, Rig
 
 ACME, OTHER = TenantId("acme"), TenantId("tyrell")  # of one shard on a Cluster

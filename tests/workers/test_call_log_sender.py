@@ -14,9 +14,9 @@ from router.core.call_logs import CallEnd, FinishedCall, Logged
 from router.core.faults import Fault
 from router.core.identities import IntegrationName, TenantId, Uniqueid
 from router.core.open_calls import OpenCall
+from router.store.call_log_seam import IntegrationLog, KeptLog
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
-from router.store.seams import IntegrationLog, KeptLog
 from workers.call_log_sender import (
     FIRST_PAUSE_SECONDS,
     LEASE_SECONDS,

@@ -11,7 +11,7 @@ from rich.text import Text
 from router.cli.errors import ExitCode
 from router.cli.output import Screen, counted, duration, plain
 from router.core.identities import IntegrationName, TenantId
-from router.store.seams import CallLogDesk, IntegrationLog, KeptLog
+from router.store.call_log_seam import CallLogDesk, IntegrationLog, KeptLog
 
 
 class ListedLog(IntegrationLog, frozen=True, kw_only=True):
