@@ -3,7 +3,9 @@
 import itertools
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,21 @@ def test_publishing_under_load_loses_no_call_and_moves_each_to_one_version_s_pla
 
     assert (counts.successful, counts.failed) == (300, 0)
     assert set(queues(pbx, before)) <= {"gold", "silver", "bronze"}
+    tell_delays(site)
+
+
+def tell_delays(site: Site) -> None:
+    """How long after each publication the first call was decided by it; `pytest -s` shows it."""
+    made: dict[str, float] = {}
+    with closing(sqlite3.connect(f"file:{site.folder}/records.db?mode=ro", uri=True)) as records:
+        made |= records.execute("SELECT digest, made_at FROM publications ORDER BY id").fetchall()
+    parked: dict[str, list[float]] = {}
+    for decision in site.ask("calls", "-n", "400"):
+        parked.setdefault(decision["plan"], []).append(decision["parked_at"])
+    delays = [
+        min(later) - at for plan, at in made.items() if (later := [m for m in parked.get(plan, ()) if m > at])
+    ]
+    print("\nfirst call by a publication after", *(f"{one:.2f} s" for one in delays))
 
 
 def test_an_emptied_redis_changes_nobody_s_routing(pbx: RunningAsterisk, site: Site) -> None:
