@@ -53,6 +53,7 @@ TAG = {"description": "Its revision, for `If-Match`.", "schema": {"type": "strin
 BOUNDS: dict[str, dict[str, Any]] = {
     "lookup_seconds": {"exclusiveMinimum": 0, "maximum": 15},
     "hold_seconds": {"minimum": 1, "maximum": 20},
+    "requests_per_second": {"exclusiveMinimum": 0, "maximum": 10_000},
     "outcomes": {"propertyNames": {"enum": [one.value for one in Outcome]}},
 }
 """As their types have them: Litestar loses those of what may be null, and of names."""
@@ -112,8 +113,13 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     """Unknown fields are refused in requests, and in no answer."""
     if "properties" not in schema:
         return schema
-    properties = {name: {**one, **BOUNDS.get(name, {})} for name, one in schema["properties"].items()}
+    properties = {name: {**one, **_lost(name, one)} for name, one in schema["properties"].items()}
     return {"additionalProperties": False, **schema, "properties": properties}
+
+
+def _lost(name: str, property_: dict[str, Any]) -> dict[str, Any]:
+    """A number that may not be null, such as a manifest's own, has kept its bounds."""
+    return {} if property_.get("type") == "number" else BOUNDS.get(name, {})
 
 
 def _problem(status: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def address(made: Made, stage: Stage, tmp_path: Path) -> Iterator[str]:
 
 @schema.parametrize()
 @settings(
-    max_examples=EXAMPLES or 8,
+    max_examples=EXAMPLES or 5,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
