@@ -1,4 +1,7 @@
-"""The short form of each fault. `make faults` runs the full ones and prints the table."""
+"""The short form of each fault. `make faults` runs the full ones and prints the table.
+
+They take minutes, and a busy machine misses some of their shares, so they stand with the long tests.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,7 @@ import pytest
 from tests.faults.rows import SHORT
 from tests.faults.suite import FAULTS, Fault, Sites, sites
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.live, pytest.mark.long, pytest.mark.timeout(180)]
 
 
 def _cases() -> list[object]:
