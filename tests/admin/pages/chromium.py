@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -18,6 +18,10 @@ QUIET = (
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="there is no chromium here; deploy/rig/get-tools brings it"
 )
+
+
+expect.set_options(timeout=30_000)
+"""Milliseconds: a busy machine shows what it should, later."""
 
 
 def launch(playwright: Playwright) -> Browser:
