@@ -7,9 +7,10 @@ import asyncio
 
 from msgspec import Struct
 
+from router.admin.connecting import crm_state
 from router.admin.live import ServersView
 from router.admin.site import Site
-from router.core.errands import ErrandFailed, SignInState, TellSignIn
+from router.core.crm_states import CrmCondition, CrmState
 from router.core.hours import Hour, TenantHour, hour, hour_began_at, tenant_hours
 from router.core.identities import IntegrationName, TenantId
 from router.records import decisions, integrations, tenants
@@ -49,16 +50,6 @@ class Installation(Struct, frozen=True, kw_only=True):
     """Those with trouble first."""
 
 
-class CrmState(Struct, frozen=True, kw_only=True):
-    """What a worker says of an integration's sign-in."""
-
-    state: str
-    """`ready`, `connected`, `signs_in_first`, `failing` or, without a worker, `unknown`."""
-    problem: str = ""
-    failing_seconds: float | None = None
-    """Since the sign-in failed last; None where nobody knows."""
-
-
 async def tenant_overview(site: Site, tenant: TenantId) -> TenantOverview:
     """Raises NotFound, RecordsError."""
     now = site.clock()
@@ -96,28 +87,16 @@ async def installation(site: Site) -> Installation:
     return Installation(hour=told, parked=parked, seen=seen, tenants=by_tenant)
 
 
-async def crm_state(site: Site, tenant: TenantId, integration: IntegrationName, seconds: float) -> CrmState:
-    """Asks a worker, which alone can read a grant."""
+async def crm_states(site: Site, tenant: TenantId, crms: tuple[CrmHealth, ...]) -> list[CrmState]:
+    """As the integrations' own pages tell them; nobody knows while Redis is away."""
+    return await asyncio.gather(*(_state(site, tenant, crm.integration) for crm in crms))
+
+
+async def _state(site: Site, tenant: TenantId, integration: IntegrationName) -> CrmState:
     try:
-        reply = await site.store.errands.run(TellSignIn(tenant=tenant, integration=integration), seconds)
+        return await crm_state(site, tenant, integration)
     except StoreError:
-        reply = None
-    match reply:
-        case ErrandFailed():
-            return CrmState(state="failing", problem=reply.problem)
-        case SignInState(problem=problem) if problem:
-            return CrmState(state="failing", problem=problem, failing_seconds=reply.problem_age_seconds)
-        case SignInState(needs_sign_in=False):
-            return CrmState(state="ready")
-        case SignInState():
-            return CrmState(state="connected" if reply.is_signed_in else "signs_in_first")
-    return CrmState(state="unknown")
-
-
-async def crm_states(
-    site: Site, tenant: TenantId, crms: tuple[CrmHealth, ...], seconds: float
-) -> list[CrmState]:
-    return await asyncio.gather(*(crm_state(site, tenant, crm.integration, seconds) for crm in crms))
+        return CrmState(condition=CrmCondition.UNKNOWN)
 
 
 async def _known_of(site: Site, tenant: TenantId) -> tuple[int | None, dict[IntegrationName, IntegrationLog]]:

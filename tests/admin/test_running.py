@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from router.admin import live
-from router.admin.api import running as api_of_now
+from router.admin import connecting, live
 from router.admin.live import LiveBoard
 from router.admin.pages import streams
-from router.core.errands import SignInState, TellSignIn
+from router.core.crm_states import SignIn, state_of
+from router.core.errands import SignInState
+from router.core.faults import Fault
 from router.core.identities import RouterName, ServerName, TenantId
 from router.core.rules import Outcome
 from router.core.statuses import ServerStatus
@@ -22,6 +23,7 @@ from router.store.memory import MemoryStore
 from tests.admin.api import Api, running, site_of
 from tests.admin.pages.browser import open_browsers
 from tests.admin.pages.telling import parked_call, status
+from tests.admin.workers import replying
 from tests.records.makers import ACME, JANE, OTHER, Clock, decision, profile, tenant
 
 ACCOUNTS = {"olga": ("provider", None), "vera": ("viewer", ACME), "otto": ("admin", OTHER)}
@@ -63,7 +65,7 @@ async def told(store: MemoryStore) -> MemoryStore:
 async def api(
     configured: Configuration, told: MemoryStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Api]:
-    monkeypatch.setattr(api_of_now, "STATE_SECONDS", 0.1)
+    monkeypatch.setattr(connecting, "STATE_SECONDS", 0.1)
     async with running(site_of(configured, told, clock)) as made:
         yield made
 
@@ -164,34 +166,22 @@ async def test_a_tenant_s_overview_tells_its_hour(api: Api) -> None:
     assert body["hour"]["outcomes"] == {"found": 2, "timeout": 1}
     assert len(body["hour"]["minutes"]) == 60
     assert [one["calls"] for one in body["hour"]["minutes"] if one["calls"]] == [2, 1]
-    assert [(one["integration"], one["sign_in"]["state"]) for one in body["crms"]] == [("crm", "unknown")]
+    assert [(one["integration"], one["state"]["condition"]) for one in body["crms"]] == [("crm", "unknown")]
 
 
-async def test_an_overview_tells_what_a_worker_says_of_the_crm(
+async def test_an_overview_tells_of_a_crm_what_the_integration_s_own_state_tells(
     api: Api, told: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_of_now, "STATE_SECONDS", 30)
+    monkeypatch.setattr(connecting, "STATE_SECONDS", 30)
+    sign_in = SignIn(has_grant=True, by_person=True, problem="the token is refused", fault=Fault.SIGN_IN)
+    reply = SignInState(needs_sign_in=True, is_signed_in=False, crm=state_of(sign_in, None))
 
-    async def work() -> None:
-        while True:
-            taken = await told.errands.take()
-            if taken is not None:
-                assert taken.errand == TellSignIn(tenant=ACME, integration=taken.errand.integration)
-                state = SignInState(
-                    True, False, problem="the CRM refused the token", problem_age_seconds=90.0
-                )
-                await told.errands.reply(taken, state)
-                return
+    async with replying(told, lambda _: reply):
+        body = await api.get("/tenants/acme/overview", who="viewer@acme")
+        own = await api.get("/tenants/acme/integrations/crm/state", who="viewer@acme")
 
-    working = asyncio.create_task(work())
-    body = await api.get("/tenants/acme/overview", who="viewer@acme")
-    await working
-
-    assert body["crms"][0]["sign_in"] == {
-        "state": "failing",
-        "problem": "the CRM refused the token",
-        "failing_seconds": 90.0,
-    }
+    assert body["crms"][0]["state"] == own
+    assert (own["condition"], own["problem"]) == ("needs_authorisation", "the token is refused")
 
 
 async def test_the_provider_s_overview_has_tenants_with_trouble_first(api: Api) -> None:

@@ -8,14 +8,13 @@ from msgspec import Struct
 from router.admin.api.moments import moment
 from router.admin.handed import TextInPath, TheSite, Who
 from router.admin.live import LiveView, ServersView
-from router.admin.overview import CrmHealth, CrmState, crm_states, installation, tenant_overview
+from router.admin.overview import CrmHealth, crm_states, installation, tenant_overview
+from router.core.crm_states import CrmState
 from router.core.hours import Hour, TenantHour
 from router.core.identities import IntegrationName, TenantId
 from router.core.installation import RouterView, ServerLink
 from router.core.roles import Permission
 from router.core.statuses import ParkedCall
-
-STATE_SECONDS = 4.0
 
 
 class DecidedCall(Struct, frozen=True, kw_only=True):
@@ -67,8 +66,8 @@ class HourDetails(Struct, frozen=True, kw_only=True):
 class CrmDetails(Struct, frozen=True, kw_only=True):
     integration: IntegrationName
     connector: str
-    sign_in: CrmState
-    """As a worker tells it, within four seconds."""
+    state: CrmState
+    """As `/tenants/{tenant}/integrations/{integration}/state` tells it."""
     log_waiting: int
     """Finished calls that are to be written."""
     log_failed: int
@@ -131,7 +130,7 @@ class TenantNowController(Controller):
         """The last hour, and how the CRMs fare. It asks a worker, and may take four seconds."""
         identity.require(Permission.SEE, TenantId(tenant))
         told = await tenant_overview(site, TenantId(tenant))
-        states = await crm_states(site, TenantId(tenant), told.crms, STATE_SECONDS)
+        states = await crm_states(site, TenantId(tenant), told.crms)
         crms = tuple(_crm(crm, state) for crm, state in zip(told.crms, states, strict=True))
         return Overview(parked=told.parked, hour=_hour(told.hour), crms=crms)
 
@@ -199,7 +198,7 @@ def _crm(crm: CrmHealth, state: CrmState) -> CrmDetails:
     return CrmDetails(
         integration=crm.integration,
         connector=crm.connector,
-        sign_in=state,
+        state=state,
         log_waiting=log.waiting + log.in_hand if log else 0,
         log_failed=log.failed if log else 0,
         log_problem=log.problem if log else "",
