@@ -3,8 +3,10 @@
 from secrets import token_hex
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router.admin.identity import Identity
+from router.admin.secrets import Secrets
 from router.admin.site import Site
 from router.core.decisions import Decision
 from router.core.events import CallParked
@@ -12,6 +14,7 @@ from router.core.identities import TenantId
 from router.core.numbers import understand_called
 from router.core.plans import TenantPlan
 from router.core.rehearsals import Pretended, pretended_call
+from router.core.roles import Permission
 from router.core.rules import Location, Rule
 from router.core.tenants import IvrEntry, Number, Tenant
 from router.records import publications
@@ -48,21 +51,42 @@ class Tried(Struct, frozen=True):
 async def try_rule(
     site: Site, identity: Identity, tenant: TenantId, rule: Rule, row: RuleRow | None, trial: Trial
 ) -> Tried:
-    """`row` is the rule's own, where it has one. Nothing is saved. Raises NotFound, ApiError."""
+    """`row` is the rule's own, where it has one. Nothing is saved.
+
+    Whoever may only try asks as rules in force ask: an address of one's own choice takes the right to edit.
+    Raises NotFound, NotAllowed, ApiError.
+    """
     async with site.database.reading() as connection:
         await site.require_tenant(connection, tenant)
         whole, _ = await publications.assemble(connection, tenant)
-    kept = rule
+    kept, is_in_force = rule, True
     if trial.answer is None:
-        kept = site.secrets(tenant).kept_rule(identity, rule, row.draft if row else None)
+        kept, is_in_force = _asking(site, identity, tenant, rule, row)
     tried = _trial_of(whole, kept, row, trial.called)
     plan = plan_of(tried, site.settings.destinations)
     parked = _call(plan, kept, trial)
     answering = trial.answer or site.store
-    decision, source = await rehearsed(
-        parked, plan, limits_of(site.settings), clock_from(trial.epoch), answering, _drafted(plan, kept)
-    )
+    limits = limits_of(site.settings, site.manifests)
+    drafted = None if is_in_force else _drafted(plan, kept)
+    if drafted is not None:
+        identity.require(Permission.EDIT, tenant)
+    decision, source = await rehearsed(parked, plan, limits, clock_from(trial.epoch), answering, drafted)
     return Tried(decision, source, plan)
+
+
+def _asking(
+    site: Site, identity: Identity, tenant: TenantId, rule: Rule, row: RuleRow | None
+) -> tuple[Rule, bool]:
+    """The rule with its secrets, and whether workers have what it asks by. Raises ApiError."""
+    secrets, live = site.secrets(tenant), row.live if row else None
+    if live is not None and live.name == rule.name and _is_same_source(secrets, rule, live):
+        return replace(rule, source=live.source), True
+    return secrets.kept_rule(identity, rule, row.draft if row else None), False
+
+
+def _is_same_source(secrets: Secrets, rule: Rule, live: Rule) -> bool:
+    """As it is kept, or as a form gives back what it was shown: without its secrets, and with no new one."""
+    return rule.source in (live.source, secrets.shown_rule(live)[0].source)
 
 
 def _trial_of(whole: Tenant, rule: Rule, row: RuleRow | None, called: str) -> Tenant:

@@ -11,7 +11,8 @@ from router.core.tenants import Tenant
 from router.settings.model import Settings
 
 
-def limits_of(settings: Settings, manifests: Mapping[str, Manifest] | None = None) -> Limits:
+def limits_of(settings: Settings, manifests: Mapping[str, Manifest] | None) -> Limits:
+    """`manifests` None: they cannot be read, and integrations' own settings alone say what may be asked."""
     return Limits(
         hold_seconds=settings.router.hold_seconds,
         hold_margin_seconds=settings.router.hold_margin_seconds,

@@ -1,6 +1,8 @@
 """Trying rules and connections by the API, as the pages do."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from router.core.errands import (
 )
 from router.core.faults import Fault, Step
 from router.core.identities import RuleName
-from router.core.lookups import Answer, Record
+from router.core.lookups import Answer, LookupJob, Record
 from router.core.rules import Outcome
 from router.records.configuration import Configuration
 from router.settings.sealed import Sealer
@@ -127,3 +129,52 @@ async def test_the_connectors_are_listed_with_what_they_ask_for(api: Api) -> Non
     slugs = [one["slug"] for one in listed]
     assert {"salesforce", "custom", "zoho"} <= set(slugs)
     assert slugs == sorted(slugs)
+
+
+async def test_who_may_only_try_asks_no_address_of_their_own_choice(api: Api, store: MemoryStore) -> None:
+    body = {"rule": SALES | OWN_ADDRESS, "caller": "+33612345678"}
+
+    async with replying(store, lambda _: GOLD) as taken:
+        asked = await api.ask("POST", "/tenants/acme/rules/try", body, who="viewer@acme")
+        pretended = await api.ask(
+            "POST", "/tenants/acme/rules/try", body | {"values": ["gold"]}, who="viewer@acme"
+        )
+
+    assert asked.status_code == 403
+    assert taken == []
+    assert pretended.json()["target"] == "queue gold"
+
+
+async def test_a_rule_in_force_is_tried_as_calls_ask(api: Api, store: MemoryStore) -> None:
+    """By its look-ups' own queue and cache, whoever tries it: workers have its address."""
+    made = await api.ask("POST", "/tenants/acme/rules", SALES | {"name": "Own"} | OWN_ADDRESS)
+    path = f"/tenants/acme/rules/{made.json()['id']}"
+    await api.ask("POST", f"{path}/publish", {"comment": "x"})
+    shown = made.json()["draft"]
+
+    async with answering(store) as jobs, replying(store, lambda _: GOLD) as taken:
+        told = await api.ask("POST", f"{path}/try", {"caller": "+33612345678"}, who="viewer@acme")
+
+    assert "token" not in shown["source"]["custom"]
+    assert told.json()["target"] == "queue gold"
+    assert [job.key.integration for job in jobs] == ["rule:Own"]
+    assert taken == []
+
+
+@asynccontextmanager
+async def answering(store: MemoryStore) -> AsyncIterator[list[LookupJob]]:
+    """A worker that answers look-ups; those that it was given."""
+    jobs: list[LookupJob] = []
+
+    async def work() -> None:
+        while True:
+            for taken in await store.jobs.take(1):
+                jobs.append(taken.job)
+                await store.jobs.settle(taken, GOLD.answer)
+
+    working = asyncio.create_task(work())
+    try:
+        yield jobs
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from litestar import Response
 
 from router.admin.api.problems import ApiError
+from router.admin.identity import NotAllowed
 from router.admin.pages.front import Visit
 from router.admin.pages.rule_form import rule_of
 from router.admin.pages.told import refusal_told
@@ -43,7 +44,7 @@ async def tried(site: Site, visit: Visit, tenant: TenantId, row: RuleRow | None)
     )
     try:
         told = await try_rule(site, visit.identity, tenant, read.rule, row, trial)
-    except ApiError as error:
+    except (ApiError, NotAllowed) as error:
         return _missing(visit, f"{refusal_told(error, language)}.")
     steps = Explainer(told.plan.zone, language.sentences).explain(told.decision)
     return visit.answer(
