@@ -1,7 +1,6 @@
 """From a first sign-in in a real browser to a call on a real Asterisk, and its trace on the page."""
 
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +11,11 @@ from playwright.sync_api import Page, expect, sync_playwright
 from deploy.rig import demo
 from deploy.rig.asterisk import RunningAsterisk
 from deploy.rig.callers import Caller, place_calls
-from deploy.rig.sample_site import Process, Site, wait_until
+from deploy.rig.sample_site import Site, wait_until
 from router.admin.pages.languages import Language
 from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import PASSWORD, Say, set_up
-from tests.live.conftest import free_port
+from tests.live.administration import FROM_RECORDS, Admin, administered
 
 LEVEL = "+33142345001"
 SECONDS = 30.0
@@ -29,21 +28,6 @@ pytestmark = [
 ]
 
 
-class Admin:
-    """`crmroute admin` of the site."""
-
-    def __init__(self, site: Site, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self._process: Process = site.start("admin", [sys.executable, "-m", "router", "admin"])
-        self._process.wait_for("admin.started")
-
-    @property
-    def setup_link(self) -> str:
-        found = re.search(r"http\S+/set-up/\S+", self._process.text())
-        assert found is not None
-        return found[0]
-
-
 @pytest.fixture(scope="module", params=["en", "fr"])
 def language(request: pytest.FixtureRequest) -> Language:
     return Language(request.param)
@@ -53,25 +37,8 @@ def language(request: pytest.FixtureRequest) -> Language:
 def site(
     pbx: RunningAsterisk, site_folder: Callable[[], Path], language: Language
 ) -> Iterator[tuple[Site, Admin]]:
-    folder, port = site_folder(), free_port()
-    settings = f"""
-[tenants]
-source = "records"
-[records]
-url = "sqlite:///{folder}/records.db"
-[vault]
-keys = ["a key of the tests, long enough to be one"]
-[admin]
-port = {port}
-base_url = "http://127.0.0.1:{port}"
-"""
-    with Site(folder, [pbx], free_port()) as running:
-        running.write_local_settings(settings)
-        running.start_crm()
-        admin = Admin(running, port)
-        running.start_worker()
-        running.start_router()
-        yield running, admin
+    with administered(site_folder(), pbx, tenants=FROM_RECORDS) as running:
+        yield running
 
 
 @pytest.fixture

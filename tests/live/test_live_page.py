@@ -13,8 +13,7 @@ from deploy.rig.callers import Caller, place_calls
 from deploy.rig.sample_site import Site
 from tests.admin.pages.chromium import launch, needs_chromium
 from tests.admin.pages.journey import set_up
-from tests.live.conftest import free_port
-from tests.live.test_admin_journey import Admin
+from tests.live.administration import Admin, administered
 
 DID = "+33142345005"
 """Its rule asks the sample CRM, which never answers the caller `demo.SILENT`."""
@@ -30,24 +29,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def site(pbx: RunningAsterisk, site_folder: Callable[[], Path]) -> Iterator[tuple[Site, Admin]]:
     """Two routers on one Asterisk, tenants from files, and the administration beside them."""
-    folder, port = site_folder(), free_port()
-    settings = f"""
-[records]
-url = "sqlite:///{folder}/records.db"
-[vault]
-keys = ["a key of the tests, long enough to be one"]
-[admin]
-port = {port}
-base_url = "http://127.0.0.1:{port}"
-"""
-    with Site(folder, [pbx], free_port()) as running:
-        running.write_local_settings(settings)
-        running.start_crm()
-        admin = Admin(running, port)
-        running.start_worker()
-        running.start_router("router-a", "router-a")
-        running.start_router("router-b", "router-b")
-        yield running, admin
+    with administered(site_folder(), pbx, routers=("router-a", "router-b")) as running:
+        yield running
 
 
 @pytest.fixture
