@@ -67,7 +67,7 @@ async def remove_number(
     if seen is not None:
         row = next((one for one in await every_number(connection, tenant) if one.did == did), None)
         if row is not None and seen != str(row.rule or ""):
-            raise Outdated(f"{did} was changed meanwhile: it leads to {row.rule_name or 'the default'} now")
+            raise _moved(did, row.rule_name)
     if not await _remove(connection, numbers, tenant, numbers.c.did == did):
         raise NotFound(f"number {did}")
 
@@ -79,9 +79,13 @@ async def remove_entry(
     if seen is not None:
         row = next((one for one in await every_entry(connection, tenant) if one.name == name), None)
         if row is not None and seen != str(row.rule):
-            raise Outdated(f"{name} was changed meanwhile: it leads to {row.rule_name} now")
+            raise _moved(name, row.rule_name)
     if not await _remove(connection, ivr_entries, tenant, ivr_entries.c.name == name):
         raise NotFound(f"IVR entry {name}")
+
+
+def _moved(name: str, rule_name: str | None) -> Outdated:
+    return Outdated(f"{name} was changed meanwhile: it leads to {rule_name or 'the default'} now")
 
 
 async def replace_all(

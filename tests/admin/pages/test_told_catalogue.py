@@ -72,6 +72,7 @@ PHRASES_BY_HAND = {
     "this value",
     "unknown",
     "IVR entry",
+    "the default",
     "the tenant",
     "error",
     "warning",
