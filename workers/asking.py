@@ -1,7 +1,8 @@
 """Asking a CRM: a connector's steps, and the deadline, attempts and errors that are the same for all.
 
 Time: one `Asking` has a deadline; one attempt takes at most `attempt_seconds`, and never longer than what is
-left.
+left. An answer that comes too late for its caller may still serve the next one: where `late_seconds` allow
+it, what is under way at the deadline goes on for so long, and nothing is tried again.
 
 Attempts: a request is tried again, after a growing pause with jitter or the one the CRM asks for, when no
 connection could be made or it broke, when an attempt brought nothing in its time, and on 429, 500, 502, 503
@@ -71,10 +72,12 @@ class Asker:
         self._clock = clock
         self._jitter = jitter
 
-    def begin(self, seconds: float, attempts_most: int | None = None) -> "Asking":
+    def begin(self, seconds: float, attempts_most: int | None = None, late_seconds: float = 0.0) -> "Asking":
         """One asking, whose requests end within `seconds`, each after so many attempts at the most."""
         clock = self._clock or asyncio.get_running_loop().time
-        return Asking(self._sender, self._limits, clock, clock() + seconds, self._jitter, attempts_most)
+        asking = Asking(self._sender, self._limits, clock, clock() + seconds, self._jitter, attempts_most)
+        asking.late_seconds = late_seconds
+        return asking
 
 
 class Asking:
@@ -95,6 +98,8 @@ class Asking:
         self._deadline_at = deadline_at
         self._jitter = jitter
         self._attempts_most = attempts_most
+        self.late_seconds = 0.0
+        """After the deadline, in which what is under way may end."""
         self.quota: Quota | None = None
         """Of the integration that is asked; None while nobody is known to be."""
         self.permit: Permit | None = None
@@ -106,7 +111,8 @@ class Asking:
         """The latest one."""
         self.requests = 0
         self.attempts = 0
-        self.crm_seconds = 0.0
+        self._ended_seconds = 0.0
+        self._attempt_at: float | None = None
         self._last_failure: LookupFailed | None = None
 
     @property
@@ -116,6 +122,12 @@ class Asking:
     @property
     def seconds_spent(self) -> float:
         return self._clock() - self._started_at
+
+    @property
+    def crm_seconds(self) -> float:
+        """Spent waiting for the CRM, over all attempts, with the one that is under way."""
+        under_way = self._clock() - self._attempt_at if self._attempt_at is not None else 0.0
+        return self._ended_seconds + under_way
 
     async def run(self, steps: Steps[R]) -> R:
         """Hand the steps a response for each of their requests, until they return. Raises LookupFailed."""
@@ -155,8 +167,9 @@ class Asking:
         self._require_quota()
         if self.permit is not None:
             await self.permit(self.seconds_left)
-        seconds = min(self._limits.attempt_seconds, self._deadline_at - self._clock())
-        started_at = self._clock()
+        left = self._deadline_at + self.late_seconds - self._clock()
+        seconds = min(self._limits.attempt_seconds, left)
+        self._attempt_at = self._clock()
         try:
             self.attempts += 1
             response = await self._sender.send(request, max(seconds, 0.001))
@@ -169,7 +182,7 @@ class Asking:
             self._note_throttling(error)
             raise
         finally:
-            self.crm_seconds += self._clock() - started_at
+            self._ended_seconds, self._attempt_at = self.crm_seconds, None
         return response
 
     def _require_quota(self) -> None:

@@ -7,6 +7,9 @@ workers and which call goes first. With each answer the store is told what it sa
 A job made from other settings than the worker has (an edit that one of the two has not read yet) is looked up
 with what the worker has, and the answer is not kept in the cache.
 
+A look-up that its CRM answers too late for the caller keeps its place for a moment, so that what comes is
+kept for the next call of the same number.
+
 When the store is away nothing is taken; answers that are ready are offered again until nobody waits for them.
 The loss and the return are logged once each. A dead worker's jobs are taken over by `reclaim`; a job that is
 still in hand here is then left alone.
@@ -26,12 +29,13 @@ from router.core.lookups import Answer
 from router.core.rules import Outcome
 from router.core.tenants import CacheAges
 from router.settings.trouble import Trouble
+from router.store.cached import is_kept
 from router.store.errors import StoreError
 from router.store.seams import NO_VERDICT, JobQueue, LaneName, TakenJob
 from workers.catalogue import Catalogue
 from workers.crm_health import CrmHealth
 from workers.errors import IntegrationUnusable
-from workers.lookup import Lookups, named
+from workers.lookup import LATE_SECONDS, LateLookup, Lookups, named
 from workers.slots import Slots
 
 log = structlog.get_logger(__name__)
@@ -43,6 +47,8 @@ SETTLE_SLACK_SECONDS = 2.0
 """How long after its deadline an answer is still offered to a store that is away: it may serve others."""
 NOT_KEPT = CacheAges(fresh_seconds=0, stale_seconds=0, absent_seconds=0)
 NO_REQUEST = Verdict(requests=0)
+NEVER_CAME = Answer(Outcome.TIMEOUT)
+"""Ends a late look-up that brought nothing; its caller has been told long ago."""
 OTHER_SETTINGS = "the worker and the router had read different versions of the configuration"
 
 
@@ -143,8 +149,12 @@ class Runner:
     async def _do(self, taken: TakenJob, deadline_at: float) -> None:
         try:
             found = self._catalogue.find(taken.job)
-            answer, verdict = await self._lookups.judged(
-                taken.job, found.subject, deadline_at - asyncio.get_running_loop().time()
+            is_current = found.revision == taken.job.key.revision
+            judged = await self._lookups.judged(
+                taken.job,
+                found.subject,
+                deadline_at - asyncio.get_running_loop().time(),
+                late_seconds=LATE_SECONDS if is_current and is_kept(taken.job) else 0.0,
             )
         except IntegrationUnusable as unusable:
             failed = self._failed(unusable.problem)
@@ -154,22 +164,38 @@ class Runner:
             log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
             await self._settle(taken, self._failed(BROKEN), NO_VERDICT, deadline_at)
             return
-        if found.revision != taken.job.key.revision:
+        answer, is_late = judged.answer, judged.late is not None
+        if not is_current:
             log.warning("worker.other_settings", **named(taken.job))
             taken = replace(taken, job=replace(taken.job, cache=NOT_KEPT))
             answer = replace(answer, problem=f"{answer.problem}; {OTHER_SETTINGS}".removeprefix("; "))
-        await self._settle(taken, answer, verdict, deadline_at)
+        await self._settle(taken, answer, judged.verdict, deadline_at, goes_on=is_late)
         if self._health is not None:
             await self._health.note_lookup(found, answer)
+        if judged.late is not None:
+            await self._settle_late(taken, judged.late, deadline_at)
 
-    async def _settle(self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float) -> None:
-        """Until it is done, or nobody can want it any more."""
+    async def _settle_late(self, taken: TakenJob, late: LateLookup, deadline_at: float) -> None:
+        answer = await late.answer()
+        if answer is not None:
+            log.info("lookup.late", outcome=answer.outcome, **named(taken.job))
+        await self._offer(taken, answer or NEVER_CAME, NO_VERDICT, deadline_at)
+
+    async def _settle(
+        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, *, goes_on: bool = False
+    ) -> None:
         if not answer.is_cacheable:
             log.info("lookup.failed", outcome=answer.outcome, problem=answer.problem, **named(taken.job))
+        await self._offer(taken, answer, verdict, deadline_at, goes_on=goes_on)
+
+    async def _offer(
+        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, *, goes_on: bool = False
+    ) -> None:
+        """Until it is done, or nobody can want it any more."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                waiters = await self._jobs.settle(taken, answer, verdict)
+                waiters = await self._jobs.settle(taken, answer, verdict, goes_on=goes_on)
                 self._store.worked()
                 log.debug("lookup.settled", outcome=answer.outcome, waiters=waiters, **named(taken.job))
                 return

@@ -118,7 +118,9 @@ class RedisJobQueue:
             await asyncio.sleep(ROOM_PAUSE_SECONDS)
         return taken
 
-    async def settle(self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT) -> int:
+    async def settle(
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+    ) -> int:
         """See the seam. The answer is cached and the job ended in one step; then the waiters are told.
 
         Whoever put the question is told in the same moment, not after it: most questions have one waiter,
@@ -132,7 +134,7 @@ class RedisJobQueue:
         key, expected = taken.job.key, taken.job.allowance.requests_per_lookup
         place = _Place(taken.tenant, taken.id, key.integration, key.digest())
         try:
-            ended, old = await self._end(place, answer, verdict, kept_ms, expected)
+            ended, old = await self._end(place, answer, verdict, kept_ms, expected, goes_on=goes_on)
         finally:
             await all_sent(told)
         waiters = readable(ended)
@@ -265,7 +267,14 @@ class RedisJobQueue:
             log.warning("store.give_up_failed", tenant=place.tenant, entry=place.job_id, problem=str(error))
 
     async def _end(
-        self, place: "_Place", answer: Answer, verdict: Verdict, kept_ms: int = 0, requests_expected: int = 0
+        self,
+        place: "_Place",
+        answer: Answer,
+        verdict: Verdict,
+        kept_ms: int = 0,
+        requests_expected: int = 0,
+        *,
+        goes_on: bool = False,
     ) -> tuple[list[bytes], bytes]:
         """The job's waiters, and an old answer that can stand in for a failure."""
         sent = verdict.requests
@@ -283,6 +292,7 @@ class RedisJobQueue:
             verdict.problem[:PROBLEM_MOST],
             0 if sent is None else sent - requests_expected,
             round(verdict.paused_seconds * 1000),
+            int(goes_on),
         )
         if turned:
             self._log_breaker(place, turned == b"opened", verdict.problem)

@@ -116,7 +116,7 @@ class MemoryJobQueue:
             wait = seconds_to_wait(lane.spent, allowance, now)
             if wait > 0:
                 return max(min(now + wait, oldest_ends), now + SHORTEST_SECONDS)
-            if not lane.breaker.is_open and len(lane.held) >= allowance.in_flight:
+            if not lane.breaker.is_open and lane.in_flight >= allowance.in_flight:
                 return max(oldest_ends, now + SHORTEST_SECONDS)
             lane.become_probe(entry.id, until)
             lane.spent = spend(lane.spent, allowance, allowance.requests_per_lookup, now)
@@ -144,7 +144,9 @@ class MemoryJobQueue:
         self._refused_jobs += 1
         self._lanes.dismiss(entry, refused_answer(refused))
 
-    async def settle(self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT) -> int:
+    async def settle(
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+    ) -> int:
         lanes = self._lanes
         lanes.check()
         key, now = taken.job.key, lanes.now()
@@ -154,6 +156,9 @@ class MemoryJobQueue:
         lane = lanes.lane_of(key)
         if (entry := lane.held.pop(taken.id, None)) is not None:
             lane.note(entry, verdict, now)
+        lane.late.pop(taken.id, None)
+        if goes_on:
+            lane.late[taken.id] = now
         if verdict.paused_seconds > 0:
             lane.pause(now + verdict.paused_seconds)
         if lane.waiting:
@@ -178,6 +183,9 @@ class MemoryJobQueue:
         lanes.check()
         taken: list[TakenJob] = []
         for lane in lanes.lanes():
+            for id_ in [one for one, at in lane.late.items() if lanes.now() - at >= idle_seconds]:
+                del lane.late[id_]
+                lanes.has_work.set()
             for entry in list(lane.held.values()):
                 if lanes.now() - entry.delivered_at < idle_seconds:
                     continue

@@ -59,8 +59,14 @@ class Entry:
 class Lane:
     waiting: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
     held: dict[str, Entry] = field(default_factory=dict)
+    late: dict[str, float] = field(default_factory=dict)
+    """Jobs that are settled, and still asked about for the cache alone; and since when."""
     breaker: Breaker = CLOSED
     spent: Spent = field(default_factory=Spent)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.held) + len(self.late)
 
     def refusal(self, now: float, until: float, job_id: str = "") -> Refused | None:
         """Why a job that is waited for `until` then may not be looked up."""
@@ -131,7 +137,7 @@ class MemoryLanes:
             retry_seconds=max(breaker.retry_at - now, 0.0) if breaker.is_open else 0.0,
             paused_seconds=max(lane.spent.paused_until - now, 0.0),
             waiting=len(lane.waiting),
-            in_flight=len(lane.held),
+            in_flight=lane.in_flight,
         )
 
     def forget(self) -> None:

@@ -130,12 +130,15 @@ class JobQueue(Protocol):
         may return none, and does so while the store is away: call it again.
         """
 
-    async def settle(self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT) -> int:
+    async def settle(
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+    ) -> int:
         """Cache the answer, end the job, note what it tells of its CRM, and answer its waiters; how many
         they were.
 
         Where it failed, an answer in the cache stands in for it. Settling what somebody else has settled
-        changes nothing. Raises `StoreError`.
+        changes nothing. Where the look-up `goes_on` for the cache alone, it stays counted as in flight until
+        it is settled a second time. Raises `StoreError`.
         """
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:

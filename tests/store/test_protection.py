@@ -19,6 +19,7 @@ from router.store.limits import refused_answer
 from router.store.seams import Room, TakenJob
 from tests.store.rigs import CRM_ERROR, FOUND, ROUTER, Rig, a_job, a_waiter, reading, take_all
 
+TIMED_OUT = Answer(Outcome.TIMEOUT, problem="no answer within 2.5 seconds")
 UNWELL = Verdict(Health.UNWELL, "the CRM said 500")
 WELL = Verdict(Health.WELL)
 ACME, CRM = TenantId("acme"), IntegrationName("crm")
@@ -255,6 +256,34 @@ async def test_look_ups_in_flight_are_counted_over_all_workers(rig: Rig) -> None
     assert (len(taken), none, len(next_one)) == (3, [], 1)
     state = await rig.store.lanes.state(ACME, CRM)
     assert (state.in_flight, state.waiting) == (3, 6)
+
+
+async def test_a_look_up_that_goes_on_for_the_cache_stays_in_flight(rig: Rig) -> None:
+    for index in range(2):
+        await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))
+    (late,) = await take_all(rig.store, 1)
+
+    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, goes_on=True)
+    none = await taken_now(rig)
+    await rig.store.jobs.settle(late, FOUND)
+    (taken,) = await take_all(rig.store, 1)
+    again = await rig.store.lookups.ask(a_job(number(0), in_flight=1), a_waiter("again"))
+
+    assert (none, taken.job.key.subject) == ([], number(1))
+    assert again.state is CacheState.FRESH
+    assert (await rig.store.lanes.state(ACME, CRM)).in_flight == 1
+
+
+async def test_a_dead_worker_s_late_look_up_gives_its_place_back(rig: Rig) -> None:
+    for index in range(2):
+        await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))
+    (late,) = await take_all(rig.store, 1)
+    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, goes_on=True)
+
+    assert await rig.store.jobs.reclaim(0) == []
+
+    (taken,) = await take_all(rig.store, 1)
+    assert taken.job.key.subject == number(1)
 
 
 async def test_job_of_a_full_integration_is_taken_as_soon_as_there_is_room(rig: Rig) -> None:

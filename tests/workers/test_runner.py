@@ -16,6 +16,7 @@ from router.core.lookups import Answer, CacheState, LookupJob, Waiter
 from router.core.plans import digest_of
 from router.core.refusals import Refusal
 from router.core.rules import Outcome
+from router.core.tenants import CacheAges
 from router.store.errors import StoreUnavailable
 from router.store.memory import MemoryStore
 from router.store.seams import TakenJob
@@ -24,6 +25,7 @@ from tests.workers.senders import FOR_EVER, ByHost, Script
 from workers.asking import Sender
 from workers.catalogue import Catalogue
 from workers.connectors.steps import Response
+from workers.lookup import LATE_SECONDS
 from workers.runner import Runner
 from workers.slots import Slots
 
@@ -197,7 +199,7 @@ async def test_a_crm_that_answers_is_not_left_alone_whatever_it_says(response: R
 
 
 async def test_look_ups_that_had_no_time_say_nothing_against_their_crm() -> None:
-    script = Script((0.9, GOLD))
+    script = Script((0.89, GOLD))
     async with site(script) as made:
         for number in range(3 * breakers.FAILURES_MOST):
             long, short = numbered(number), numbered(number, budget_seconds=0.95)
@@ -217,6 +219,53 @@ async def test_a_job_that_waited_in_vain_says_why() -> None:
 
     assert answer.outcome is Outcome.OVERLOADED
     assert "newer calls went first" in answer.problem
+
+
+async def test_what_comes_too_late_moves_nobody_and_serves_the_next_call() -> None:
+    script = Script((1.4, GOLD))
+    async with site(script) as made:
+        first = await made.answer(await made.ask(job(budget_seconds=1.0)))
+        told_at = asyncio.get_running_loop().time()
+        await asyncio.sleep(0.5)
+        second = await made.answer(await made.ask(job()))
+
+        assert first.outcome is Outcome.TIMEOUT
+        assert told_at < 1.0
+        assert (second.outcome, second.crm_seconds) == (Outcome.FOUND, 1.4)
+        assert len(script.requests) == 1
+        assert list(made.answers) == ["call 1", "call 2"]
+        assert made.runner.in_hand == 0
+
+
+async def test_a_late_look_up_keeps_its_place_until_it_ends() -> None:
+    script = Script((1.4, GOLD))
+    allowance = Allowance(in_flight=1)
+    async with site(script) as made:
+        await made.answer(await made.ask(numbered(1, budget_seconds=1.0, allowance=allowance)))
+        answer = await made.answer(await made.ask(numbered(2, allowance=allowance)))
+
+    assert answer.outcome is Outcome.FOUND
+    assert script.most_under_way == 1
+
+
+async def test_a_look_up_that_stays_silent_is_let_go() -> None:
+    script = Script((FOR_EVER, GOLD))
+    async with site(script) as made:
+        await made.answer(await made.ask(job(budget_seconds=1.0)))
+        await asyncio.sleep(LATE_SECONDS + 0.1)
+
+        assert (script.under_way, made.runner.in_hand) == (0, 0)
+        assert len(script.requests) == 1
+
+
+async def test_what_may_not_be_kept_is_not_waited_for() -> None:
+    script = Script((1.4, GOLD))
+    kept_for_nobody = CacheAges(fresh_seconds=0, stale_seconds=0, absent_seconds=0)
+    async with site(script) as made:
+        await made.answer(await made.ask(job(budget_seconds=1.0, cache=kept_for_nobody)))
+        await asyncio.sleep(0)
+
+        assert script.under_way == 0
 
 
 async def test_configuration_that_is_missing_is_an_answer() -> None:
@@ -326,7 +375,7 @@ async def test_stopping_while_every_slot_is_taken_ends_within_the_deadlines() ->
     made.stop.set()
     await running
 
-    assert asyncio.get_running_loop().time() < 3.0
+    assert asyncio.get_running_loop().time() < 2.6 + LATE_SECONDS
     assert (made.runner.in_hand, made.slots.running) == (0, 0)
 
 

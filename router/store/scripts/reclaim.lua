@@ -10,10 +10,13 @@ local function hand_out_again(tenant, lane, id)
   local job = read_job(tenant, id)
   local left = job and last_deadline(tenant, id, job) - now or 0
   if not job then
+    -- Lost, or settled and late: its worker has died in between.
     drop_job(tenant, lane, id)
+    ring(tenant)
   elseif left <= 0 then
     expired = expired + 1
     dismiss(tenant, lane, id, job.digest)
+    ring(tenant)
   else
     redis.call('ZADD', held_key(tenant, lane), whole(now), id)
     local deliveries = redis.call('HINCRBY', JOBS, tenant .. ' ' .. id .. '+', 1) + 1

@@ -1,7 +1,8 @@
 -- A worker ends a job: the answer into the cache, the job off the queue, the waiters to be answered, and what it
 -- tells of its CRM into the lane's state.
 -- ARGV: job id, tenant, lane, digest, cached value or '', kept ms, '1' when the answer is good for everybody,
---   health, problem, requests more than expected, ms that the CRM wants to be left alone
+--   health, problem, requests more than expected, ms that the CRM wants to be left alone, '1' when the look-up
+--   goes on for the cache alone
 -- Returns {waiters, an old answer that still serves or '', what became of the breaker}
 
 local id, tenant, lane, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -23,6 +24,11 @@ if drop_job(tenant, lane, id) and redis.call('EXISTS', key) == 1 or ARGV[8] == '
   if pause > 0 and now + pause > state.paused then
     keep_state(key, 'z', whole(now + pause))
   end
+end
+if ARGV[12] == '1' then
+  -- Its CRM is still busy with it. Where its worker dies, reclaiming takes it off.
+  redis.call('ZADD', held_key(tenant, lane), whole(now_ms()), id)
+  redis.call('PEXPIRE', held_key(tenant, lane), STATE_MS)
 end
 if redis.call('EXISTS', waiting_key(tenant, lane)) == 1 then
   ring(tenant)
