@@ -51,7 +51,7 @@ RECLAIM_JOBS = 16
 PAUSE_SECONDS = 0.1
 ROOM_PAUSE_SECONDS = 0.02
 """While there are only jobs of tenants that this worker has no room for."""
-SETTLED_KEPT = 10_000
+SETTLED_KEPT = 1_000
 
 RawJob = tuple[bytes, bytes, bytes, bytes, int, int, bytes, bytes]
 """Tenant, id, job, digest, milliseconds left, deliveries, first waiter, integration."""
