@@ -172,6 +172,9 @@ class _Lane:
 
     async def _send_waiting(self) -> None:
         """Raises one of `FOREIGN_ERRORS`: then what still waits is for the next attempt."""
+        if self._connections.gate(self._key).seconds_closed:
+            # Another connection has heard of the loss. Only a new one can show that the server is back.
+            await self._drop_wire()
         is_fresh = self._wire is None
         wire = self._wire = self._wire or await self._connections.connect(self._key)
         while self._waiting and self._wire is wire:

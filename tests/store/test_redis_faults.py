@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import msgspec
@@ -16,6 +16,9 @@ import pytest
 from router.core.breakers import Health, Verdict
 from router.core.lookups import CacheState
 from router.core.rules import Outcome
+from router.store.addresses import parse_address
+from router.store.batches import Batcher
+from router.store.connections import Connections, Listener
 from router.store.errors import StoreError, StoreOverloaded, StoreRefused, StoreUnavailable
 from router.store.redis_store import RedisStore
 from router.store.wires import Wire
@@ -124,6 +127,33 @@ async def test_restart_between_two_questions_is_not_noticed(server: Server) -> N
         asked = await store.lookups.ask(a_job(), a_waiter())
 
         assert asked.state is CacheState.MISSING
+
+
+async def test_a_lane_that_was_idle_when_its_server_was_lost_finds_it_again(server: Server) -> None:
+    """The loss is heard by another connection, and the lane's own one has died unseen."""
+    connections = Connections(parse_address(server.url), 0.3, 0.5)
+    batcher, listener = Batcher(connections), Listener(connections, "queue")
+    try:
+        await batcher.call("queue", "PING")
+        waiting = asyncio.create_task(listener.call("BLPOP", "queue", 0, wait_seconds=30))
+        while b"blocked_clients:1" not in server.say(b"INFO clients\r\n"):
+            await asyncio.sleep(0.01)
+        server.stop()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+        while connections.gate("queue").seconds_closed <= 0.3:
+            await asyncio.sleep(0.01)
+        server.start()
+
+        async with asyncio.timeout(5):
+            while True:
+                with suppress(StoreUnavailable):
+                    await batcher.call("queue", "PING")
+                    break
+                await asyncio.sleep(0.02)
+    finally:
+        await listener.close()
+        await batcher.aclose()
 
 
 async def test_lost_server_is_tried_at_most_once_in_100_ms(server: Server) -> None:
