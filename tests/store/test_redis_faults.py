@@ -32,6 +32,7 @@ from tests.store.rigs import (
     a_waiter,
     reading,
     take_all,
+    until,
 )
 from tests.store.servers import Server, settings_for
 
@@ -136,13 +137,11 @@ async def test_a_lane_that_was_idle_when_its_server_was_lost_finds_it_again(serv
     try:
         await batcher.call("queue", "PING")
         waiting = asyncio.create_task(listener.call("BLPOP", "queue", 0, wait_seconds=30))
-        while b"blocked_clients:1" not in server.say(b"INFO clients\r\n"):
-            await asyncio.sleep(0.01)
+        await until(lambda: b"blocked_clients:1" in server.say(b"INFO clients\r\n"))
         server.stop()
         with pytest.raises(StoreUnavailable):
             await waiting
-        while connections.gate("queue").seconds_closed <= 0.3:
-            await asyncio.sleep(0.01)
+        await until(lambda: connections.gate("queue").seconds_closed > 0.3)
         server.start()
 
         async with asyncio.timeout(5):
