@@ -9,7 +9,8 @@ import pytest
 from router.store.memory import MemoryStore
 from router.store.redis_store import RedisStore
 from tests.store.rigs import MemoryRig, RedisRig, Rig
-from tests.store.servers import SERVERS, Server, running_cluster, running_server, settings_for
+from tests.store.servers import SERVERS, Server, running_server, settings_for
+from tests.store.topologies import running_cluster
 
 FORMS = ("memory", *SERVERS, "cluster")
 

@@ -1,54 +1,14 @@
 """Sentinel and Cluster when their servers change places."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from router.core.lookups import CacheState
 from router.store.errors import StoreUnavailable
 from router.store.redis_store import RedisStore
 from tests.store.rigs import FOUND, ROUTER, a_job, a_waiter, reading, take_all
-from tests.store.servers import Server, free_ports, running_cluster, running_server, settings_for
-
-
-@contextmanager
-def running_sentinel(folder: Path) -> Iterator[tuple[str, Server, Server]]:
-    """A master, a replica and a Sentinel that may decide alone: the address, and the first two."""
-    master_port, replica_port, sentinel_port = free_ports(3)
-    with ExitStack() as stack:
-        master = stack.enter_context(running_server(folder / "master", port=master_port))
-        replica = stack.enter_context(
-            running_server(
-                folder / "replica",
-                "",
-                *("--replicaof", f"127.0.0.1 {master_port}", "--repl-diskless-sync-delay", "0"),
-                port=replica_port,
-            )
-        )
-        home = folder / "sentinel"
-        home.mkdir()
-        (home / "sentinel.conf").write_text(
-            f"port {sentinel_port}\nbind 127.0.0.1\ndir {home}\n"
-            f"sentinel monitor main 127.0.0.1 {master_port} 1\n"
-            "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
-        )
-        command = [master.command[0], str(home / "sentinel.conf"), "--sentinel"]
-        sentinel = Server(f"redis://127.0.0.1:{sentinel_port}", command, home)
-        stack.callback(sentinel.stop)
-        sentinel.start()
-        wait_for(lambda: b"master_link_status:up" in replica.say(b"INFO replication\r\n"))
-        wait_for(lambda: b"slaves=1" in sentinel.say(b"INFO sentinel\r\n"))
-        dead, alive = free_ports(1)[0], sentinel_port
-        yield f"redis+sentinel://127.0.0.1:{dead},127.0.0.1:{alive}/main", master, replica
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.store.servers import settings_for
+from tests.store.topologies import running_cluster, running_sentinel
 
 
 async def test_sentinel_s_new_master_is_found_after_a_failover(tmp_path: Path) -> None:
