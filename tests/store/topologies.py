@@ -48,7 +48,7 @@ def running_sentinel(folder: Path) -> Iterator[tuple[str, Server, Server]]:
         others = f"sentinels={SENTINELS}".encode()
         for sentinel in sentinels:
             wait_for(lambda told=sentinel: _sees(told, b"slaves=1", others))  # type: ignore[misc]
-        hosts = ",".join(sentinel.url.removeprefix("redis://") for sentinel in sentinels)
+        hosts = ",".join(place_of(sentinel) for sentinel in sentinels)
         yield f"redis+sentinel://{hosts}/main", master, replica
 
 
@@ -102,8 +102,8 @@ def _clustered(bus: int) -> tuple[str, ...]:
 
 
 def _follow(replica: Server, master: Server) -> None:
-    node = re.findall(rb"[0-9a-f]{40}", master.say(b"CLUSTER MYID\r\n"))[0]
-    wait_for(lambda: replica.say(b"CLUSTER REPLICATE " + node + b"\r\n").startswith(b"+OK"))
+    command = f"CLUSTER REPLICATE {node_id(master)}\r\n".encode()
+    wait_for(lambda: replica.say(command).startswith(b"+OK"))
     wait_for(lambda: is_following(replica), TOGETHER_SECONDS)
 
 
@@ -117,6 +117,17 @@ def _knows(server: Server, count: int) -> bool:
 
 def port_of(server: Server) -> int:
     return int(server.url.rpartition(":")[2])
+
+
+def place_of(server: Server) -> str:
+    """As a Cluster's table names it."""
+    return server.url.removeprefix("redis://")
+
+
+def node_id(server: Server) -> str:
+    found = re.search(r"[0-9a-f]{40}", server.say(b"CLUSTER MYID\r\n").decode())
+    assert found is not None
+    return found[0]
 
 
 def is_following(replica: Server) -> bool:
