@@ -152,19 +152,24 @@ class RedisJobQueue:
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:
         taken: list[TakenJob] = []
+        problem: StoreError | None = None
         for shard in self._shards:
-            expired, rung, jobs = await self._scripts.run(
-                "reclaim",
-                self._keys.queue(shard.number),
-                round(idle_seconds * 1000),
-                RECLAIM_TENANTS,
-                RECLAIM_JOBS,
-            )
-            self._expired_jobs += expired
-            if rung:
-                log.warning("store.tenants_rung_again", tenants=rung)
-            taken += await self._readable(jobs)
+            try:
+                taken += await self._reclaim_from(shard, idle_seconds)
+            except StoreError as error:
+                # On a Cluster the other shards' masters may be well, and what was taken over is in our hands.
+                problem = error
+        if problem is not None and not taken:
+            raise problem
         return taken
+
+    async def _reclaim_from(self, shard: _Shard, idle_seconds: float) -> list[TakenJob]:
+        keys, idle_ms = self._keys.queue(shard.number), round(idle_seconds * 1000)
+        expired, rung, jobs = await self._scripts.run("reclaim", keys, idle_ms, RECLAIM_TENANTS, RECLAIM_JOBS)
+        self._expired_jobs += expired
+        if rung:
+            log.warning("store.tenants_rung_again", tenants=rung)
+        return await self._readable(jobs)
 
     async def aclose(self) -> None:
         for watcher in self._watchers:
@@ -208,8 +213,9 @@ class RedisJobQueue:
             )
         except StoreError as error:
             log.warning("store.take_failed", problem=str(error))
-            self._watch_again(shard)
-            await asyncio.sleep(PAUSE_SECONDS)
+            shard.has_work = False
+            # Behind a pause, for a server may only refuse; meanwhile the other shards have their turn.
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._watch_again, shard)
             return []
         self._expired_jobs += expired
         if not rung:

@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from router.core.breakers import Health, Verdict
 from router.core.lookups import CacheState
@@ -22,6 +24,7 @@ from router.store.connections import Connections, Listener
 from router.store.errors import StoreError, StoreOverloaded, StoreRefused, StoreUnavailable
 from router.store.redis_store import RedisStore
 from router.store.wires import Wire
+from tests.faults.taps import Tap
 from tests.store.rigs import (
     CRM_ERROR,
     FOUND,
@@ -34,7 +37,7 @@ from tests.store.rigs import (
     take_all,
     until,
 )
-from tests.store.servers import Server, settings_for
+from tests.store.servers import Server, free_ports, running_server, settings_for
 
 
 @asynccontextmanager
@@ -153,6 +156,24 @@ async def test_a_lane_that_was_idle_when_its_server_was_lost_finds_it_again(serv
     finally:
         await listener.close()
         await batcher.aclose()
+
+
+async def test_connection_that_was_reset_while_unused_is_not_noticed(tmp_path: Path) -> None:
+    """As a failover of an address, or a firewall, ends it."""
+    (port,) = free_ports(1)
+    with running_server(tmp_path, port=port), Tap(port) as tap:
+        store = RedisStore(settings_for(f"redis://127.0.0.1:{tap.port}", timeout_seconds=0.3))
+        try:
+            await ask_until_it_works(store)
+            with capture_logs() as logs:
+                tap.reset()
+                await asyncio.sleep(0.05)  # for the loop to hear of it
+
+                asked = await store.lookups.ask(a_job("+33888"), a_waiter())
+        finally:
+            await store.aclose()
+    assert asked.state is CacheState.MISSING
+    assert logs == []
 
 
 async def test_lost_server_is_tried_at_most_once_in_100_ms(server: Server) -> None:
