@@ -45,10 +45,19 @@ def _free_rtp_range(count: int) -> int:
     raise AsteriskFailed("no free range of RTP ports")
 
 
-def _is_free_udp(port: int) -> bool:
+def free_media_port(address: str) -> int:
+    """The first of the ports that a caller takes for sound, and for video beside it, in use or not."""
+    for _ in range(50):
+        first = 10000 + 4 * secrets.randbelow((32000 - 10000) // 4)
+        if all(_is_free_udp(first + more, address) for more in range(4)):
+            return first
+    raise AsteriskFailed("no free ports for a caller's media")
+
+
+def _is_free_udp(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError:
             return False
     return True

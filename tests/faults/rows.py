@@ -31,6 +31,8 @@ class Row:
     double: int
     figure: str
     misses: tuple[str, ...]
+    variant: str = ""
+    """A letter behind the number, where a fault runs in several forms."""
 
     @property
     def is_passed(self) -> bool:
@@ -49,6 +51,7 @@ class Finding:
     fault: str
     figures: list[str] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
+    variant: str = ""
 
     def expect(self, is_so: bool, otherwise: str) -> None:
         if not is_so:
@@ -75,7 +78,13 @@ class Finding:
         self.expect(account.double == 0, f"{account.double} double")
         if account.refused:
             self.figures.append(f"{account.refused} refused by an overloaded Asterisk")
-        figure = ", ".join(self.figures)
         return Row(
-            self.number, self.fault, account.calls, account.lost, account.double, figure, tuple(self.misses)
+            self.number,
+            self.fault,
+            account.calls,
+            account.lost,
+            account.double,
+            ", ".join(self.figures),
+            tuple(self.misses),
+            self.variant,
         )

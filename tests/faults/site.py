@@ -24,12 +24,12 @@ from deploy.rig.sample_site import Process, SiteFailed, wait_until
 from tests.faults.crews import Crew
 from tests.faults.crm_control import CrmControl
 from tests.faults.placing import Placed, new_callers
-from tests.faults.plans import ROUTERS, Plan
+from tests.faults.plans import ROUTERS, Plan, Redis
 from tests.faults.scripted import ScriptedAsterisk
 from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
 from tests.store.servers import Server, free_ports, running_server
-from tests.store.test_topologies import running_sentinel
+from tests.store.topologies import port_of, running_cluster, running_pair, running_sentinel
 
 START_SECONDS = 60.0
 QUIET_SECONDS = 30.0
@@ -50,6 +50,10 @@ class FaultSite(Crew):
         self.counted: list[CallCounts] = []
         """What SIPp counted of the calls of the latest account."""
         self.replica: Server | None = None
+        self.cluster: list[Server] = []
+        """Its masters, and behind them the replica of each."""
+        self.redis_address: Tap | None = None
+        """Where an operator moves the address."""
         self._redis: Server | None = None
         self._stack = ExitStack()
         self.crm = CrmControl(folder)
@@ -84,13 +88,19 @@ class FaultSite(Crew):
             self._publish()
 
     def _start_redis(self) -> None:
-        folder = self.folder / "redis"
-        if self.plan.has_sentinel:
-            sentinel = running_sentinel(folder)
-            self.redis_url, self._redis, self.replica = self._stack.enter_context(sentinel)
-            return
-        self._redis = self._stack.enter_context(running_server(folder, port=free_ports(1)[0]))
-        self.redis_url = self._redis.url
+        folder, enter = self.folder / "redis", self._stack.enter_context
+        match self.plan.redis:
+            case Redis.SERVER:
+                self._redis = enter(running_server(folder, port=free_ports(1)[0]))
+                self.redis_url = self._redis.url
+            case Redis.PAIR:
+                self._redis, self.replica = enter(running_pair(folder))
+                self.redis_address = enter(Tap(port_of(self._redis)))
+                self.redis_url = f"redis://127.0.0.1:{self.redis_address.port}"
+            case Redis.SENTINEL:
+                self.redis_url, self._redis, self.replica = enter(running_sentinel(folder))
+            case Redis.CLUSTER:
+                self.redis_url, self.cluster = enter(running_cluster(folder, has_replicas=True))
 
     def _start_taps(self) -> None:
         if self.plan.taps_redis:
