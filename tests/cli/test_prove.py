@@ -70,6 +70,24 @@ def test_what_is_not_fit_is_told_and_no_call_is_placed(prove: Any, name: str) ->
     assert "Originate" not in script.seen
 
 
+class Keyboard(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_whoever_is_asked_and_does_not_agree_places_no_call(
+    prove: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Keyboard("n\n"))
+    script = Scripted(seen=[])
+
+    ran = prove(script)
+
+    assert (ran.code, script.seen) == (2, [])
+    assert "prove places 107 test calls on pbx-a" in ran.err
+    assert "no call was placed" in ran.err
+
+
 def test_account_that_hears_nothing_is_told_what_it_lacks(
     prove: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ class Row(Struct, frozen=True):
     double: int
     forged: int
     parked_seconds: float
-    """The longest wait."""
+    """The longest wait, to the millisecond."""
     problems: list[str]
     """What was not as promised; empty when all was."""
     mend: str = ""
@@ -94,7 +94,7 @@ def judge(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float)
         lost=sum(_is_lost(call, scenario) for call in calls),
         double=sum(len(call.ends) > 1 for call in calls),
         forged=sum(call.forged for call in calls),
-        parked_seconds=max(waits, default=0.0),
+        parked_seconds=round(max(waits, default=0.0), 3),
         problems=broken + _told_ends(strange),
         mend=DIALPLAN_MEND if broken else _mend_of_ends(scenario, strange) if strange else "",
     )
