@@ -31,12 +31,12 @@ def parked(at: float = 100.0, **fields: str) -> Headers:
     return event("RouteParked", at, **{**said, **fields})
 
 
-def call_of(*news: tuple[float, tuple[str, dict[str, str]]], wins: int = 0) -> PlacedCall:
+def call_of(*news: tuple[float, tuple[str, dict[str, str]]], wins: int = 0, answers: int = 1) -> PlacedCall:
     """Parked at 0, and then what happened so many seconds later."""
     ledger = Ledger()
     call = ledger.enter(NUMBER)
     ledger.hear(parked(), 0.0)
-    call.wins = wins
+    call.wins, call.answers = wins, answers
     for after, (name, fields) in news:
         ledger.hear(event(name, 100.0 + after, **fields), 0.0)
     return call
@@ -98,6 +98,7 @@ KEPT = {
     "hold": (scenario(), call_of((6.4, defaulted("hold", "1")))),
     "grace": (scenario(Deed.CLAIM, ("grace",)), call_of((8.4, defaulted("grace", "2")), wins=1)),
     "missing": (scenario(Deed.MISLEAD, ("missing",)), call_of((0.1, defaulted("missing")), wins=1)),
+    "parking told late": (scenario(), call_of((5.6, defaulted("hold", "1")))),
     "race of the dialplan": (scenario(Deed.RACE, ("taken", "hold")), call_of((6.0, defaulted("hold", "1")))),
     "race of a rival": (scenario(Deed.RACE, ("taken", "hold")), call_of((5.99, TAKEN), wins=1)),
     "hung up": (scenario(Deed.HANG_UP, ("gone",)), call_of((2.0, HUNG_UP))),
@@ -168,6 +169,13 @@ BROKEN: dict[str, tuple[Scenario, PlacedCall, str, str, str]] = {
         "",
         "1 call ended otherwise: 1 at the default (hold)",
         "Start a router",
+    ),
+    "race that was none": (
+        scenario(Deed.RACE, ("taken", "hold")),
+        call_of((6.0, defaulted("hold", "1")), answers=0),
+        "",
+        "1 call without an answer of AMI to a claim",
+        "Run it again",
     ),
     "older router": (scenario(), call_of((4.5, TAKEN)), "", "ended otherwise: 1 taken", "older one"),
 }

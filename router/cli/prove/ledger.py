@@ -42,6 +42,8 @@ class PlacedCall(Struct):
     is_over: bool = False
     wins: int = 0
     """Claims of this parking that were told to be the first: our own rivals' and the dialplan's."""
+    answers: int = 0
+    """To our rivals' claims, whoever was first."""
     forged: int = 0
     """Events in which something of the caller's stands as a header."""
 

@@ -7,6 +7,7 @@ is changed on the server, no router is stopped, and nobody's telephone rings.
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from math import isfinite
 from pathlib import Path
 
 from msgspec import Struct
@@ -95,6 +96,8 @@ async def run(screen: Screen, server: AsteriskServer, ami: AmiSettings, wishes: 
         await require_fit(inspection, server.username)
         await require_idle(inspection, server.name, wishes.live_most)
         grace = await grace_of(inspection)
+        ahead, _ = await inspection.clock()
+        stage.ahead_seconds = ahead if isfinite(ahead) else 0.0
         rivals = await stack.enter_async_context(two_rivals(server, ami))
         played: list[tuple[Scenario, list[PlacedCall]]] = []
         hold = 0.0

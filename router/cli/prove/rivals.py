@@ -42,6 +42,7 @@ class Rival:
         """Whether it is ours; counted as one of the call's wins."""
         answer = await self._link.claim(call.channel, PARKING)
         call.wins += answer.is_won
+        call.answers += not answer.problem
         return answer.is_won
 
     async def claim_and_move(self, call: PlacedCall, place: str) -> None:

@@ -20,8 +20,12 @@ HEARD_SECONDS = 5.0
 """Within which a call that was placed is parked."""
 LAST_SECONDS = 3.0
 """Behind the longest wait, for the call to end and its last event to come."""
-RACE_SECONDS = (-0.03, 0.015)
-"""Around the end of HOLD, when rivals claim."""
+RACE_SECONDS = (-0.06, 0.01)
+"""Around the end of HOLD, when rivals claim: a busy server tells of a parking some 30 ms late."""
+APART_SECONDS = 0.003
+"""Between two rivals' claims at most."""
+
+DeedOfCall = Callable[[PlacedCall], Coroutine[Any, Any, None]]
 
 _random = SystemRandom()
 
@@ -31,11 +35,13 @@ class Stage:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self.ahead_seconds = 0.0
+        """Asterisk's clock before ours; only a race for the end of HOLD needs it."""
         self.on_entered: Callable[[str], object] = lambda _number: None
         """Told each call's number before the call is placed."""
         self._run = str(_random.randrange(10**5, 10**6))
         self._placed = 0
-        self._deeds: dict[str, Callable[[PlacedCall], Coroutine[Any, Any, None]]] = {}
+        self._deeds: dict[str, DeedOfCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stirred = asyncio.Event()
 
@@ -53,7 +59,7 @@ class Stage:
         """Place the scenario's calls; `hold_seconds` only for callers who hang up. Raises Unfit, AmiError."""
         calls = [self._enter(at) for at in range(scenario.calls)]
         for call in calls:
-            if (deed := _deed(scenario.deed, rivals)) is not None:
+            if (deed := self._deed(scenario.deed, rivals)) is not None:
                 self._deeds[call.number] = deed
         stays = [_stay(scenario, hold_seconds) for _ in calls]
         placing = [self._place(inspection, scenario.context, *one) for one in zip(calls, stays, strict=True)]
@@ -93,6 +99,27 @@ class Stage:
         if not reply.is_success:
             raise Unfit(f"Asterisk refuses to place a call: {reply.message}", "Asterisk's log tells why.")
 
+    def _deed(self, deed: Deed, rivals: Sequence[Rival]) -> DeedOfCall | None:
+        async def leave_claimed(call: PlacedCall) -> None:
+            await rivals[0].claim(call)
+
+        async def mislead(call: PlacedCall) -> None:
+            await rivals[0].claim_and_move(call, NOWHERE)
+
+        async def race(call: PlacedCall) -> None:
+            from_end = _random.uniform(*RACE_SECONDS)
+            await asyncio.gather(*(self._claim_late(rival, call, from_end) for rival in rivals))
+
+        return {Deed.CLAIM: leave_claimed, Deed.MISLEAD: mislead, Deed.RACE: race}.get(deed)
+
+    async def _claim_late(self, rival: Rival, call: PlacedCall, from_end: float) -> None:
+        """Around the end of HOLD, counted from when Asterisk says that the call was parked."""
+        waited = time.time() + self.ahead_seconds - call.parked_at
+        late = waited if 0 < waited < call.hold_seconds else 0.0
+        apart = _random.uniform(0.0, APART_SECONDS)
+        await asyncio.sleep(max(0.0, call.hold_seconds - late + from_end + apart))
+        await rival.claim_and_move(call, str(TEST_PLACE))
+
     async def _until(self, is_so: Callable[[], bool], seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
@@ -109,21 +136,3 @@ def _stay(scenario: Scenario, hold_seconds: float) -> float:
     if scenario.deed is not Deed.HANG_UP:
         return CALLER_SECONDS
     return _random.uniform(0.1 * hold_seconds, 0.8 * hold_seconds)
-
-
-def _deed(deed: Deed, rivals: Sequence[Rival]) -> Callable[[PlacedCall], Coroutine[Any, Any, None]] | None:
-    async def leave_claimed(call: PlacedCall) -> None:
-        await rivals[0].claim(call)
-
-    async def mislead(call: PlacedCall) -> None:
-        await rivals[0].claim_and_move(call, NOWHERE)
-
-    async def race(call: PlacedCall) -> None:
-        await asyncio.gather(*(_claim_late(rival, call) for rival in rivals))
-
-    return {Deed.CLAIM: leave_claimed, Deed.MISLEAD: mislead, Deed.RACE: race}.get(deed)
-
-
-async def _claim_late(rival: Rival, call: PlacedCall) -> None:
-    await asyncio.sleep(max(0.0, call.hold_seconds + _random.uniform(*RACE_SECONDS)))
-    await rival.claim_and_move(call, str(TEST_PLACE))

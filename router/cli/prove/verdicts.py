@@ -11,14 +11,12 @@ from router.cli.prove.ledger import End, PlacedCall
 from router.cli.prove.scenarios import Deed, Scenario
 
 SLACK_SECONDS = 0.5
-"""What P1 allows beside HOLD and GRACE."""
-EARLY_SECONDS = 0.1
-"""An event may tell a parking late by so much, and the wait is then shorter than HOLD."""
-
+"""What P1 allows beside HOLD and GRACE. A busy server also tells a parking late: its wait seems shorter."""
 NO_ROUTER_MEND = (
     "Start a router of this version; `crmroute doctor --call` tells whether its account hears calls."
 )
 TOO_OLD_MEND = "Bring every router to this version: an older one does not leave these calls alone."
+AGAIN_MEND = "Run it again; `crmroute doctor` looks at the server more closely."
 DIALPLAN_MEND = "Replace crmroute.conf by the one that came with this crmroute, and `dialplan reload`."
 
 
@@ -82,6 +80,7 @@ def _with_forged(row: Row, forged_events: int) -> Row:
 def judge(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float) -> Row:
     ends = Counter(call.end.what for call in calls if call.end is not None)
     waits = [call.parked_seconds or 0.0 for call in calls]
+    unanswered = _unanswered(scenario, calls)
     broken = list(_broken_promises(scenario, calls, grace_seconds))
     strange = _ended_otherwise(scenario, calls)
     return Row(
@@ -95,9 +94,27 @@ def judge(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float)
         double=sum(len(call.ends) > 1 for call in calls),
         forged=sum(call.forged for call in calls),
         parked_seconds=round(max(waits, default=0.0), 3),
-        problems=broken + _told_ends(strange),
-        mend=DIALPLAN_MEND if broken else _mend_of_ends(scenario, strange) if strange else "",
+        problems=unanswered + broken + _told_ends(strange),
+        mend=_mend(scenario, unanswered, broken, strange),
     )
+
+
+def _unanswered(scenario: Scenario, calls: Sequence[PlacedCall]) -> list[str]:
+    """What was to be done to these calls was not done: they prove nothing."""
+    if scenario.deed not in (Deed.CLAIM, Deed.MISLEAD, Deed.RACE):
+        return []
+    count = sum(call.is_parked and not call.answers for call in calls)
+    return [f"{counted(count, 'call')} without an answer of AMI to a claim"] if count else []
+
+
+def _mend(
+    scenario: Scenario, unanswered: Sequence[str], broken: Sequence[str], strange: Sequence[PlacedCall]
+) -> str:
+    if unanswered:
+        return AGAIN_MEND
+    if broken:
+        return DIALPLAN_MEND
+    return _mend_of_ends(scenario, strange) if strange else ""
 
 
 def _is_lost(call: PlacedCall, scenario: Scenario) -> bool:
@@ -143,8 +160,8 @@ def _waits(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float
 
 
 def _is_early(call: PlacedCall) -> bool:
-    by_hold = call.end is not None and call.end.why == "hold"
-    return by_hold and _waited(call) < call.hold_seconds - EARLY_SECONDS
+    least = call.hold_seconds - min(SLACK_SECONDS, call.hold_seconds / 2)
+    return call.end is not None and call.end.why == "hold" and _waited(call) < least
 
 
 def _ended_otherwise(scenario: Scenario, calls: Sequence[PlacedCall]) -> list[PlacedCall]:
