@@ -37,8 +37,10 @@ def _count(count: int, *, is_bad: bool = False) -> Text:
 def problems_of(proof: Proof) -> list[Text]:
     told = []
     for row in proof.scenarios:
-        for problem in row.problems:
-            told.append(Text.assemble(BAD, "  ", (plain(row.what), "bold"), f": {plain(problem)}"))
+        told += [
+            Text.assemble(BAD, "  ", (plain(row.what), "bold"), f": {plain(problem)}")
+            for problem in row.problems
+        ]
         if row.mend:
             told.append(Text(f"   → {plain(row.mend)}", "cyan"))
     return [*told, Text()] if told else []
