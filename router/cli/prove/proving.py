@@ -54,7 +54,7 @@ async def prove_site(screen: Screen, folder: Path, wishes: Wishes) -> ExitCode:
     server = with_account(server, wishes.account, read_secret(wishes.account, wishes.secret_file))
     proof = await run(screen, server, settings.ami, wishes)
     screen.answer(proof)
-    screen.show(table_of(proof), Text(), *problems_of(proof), summary_of(proof))
+    screen.show(table_of(proof), Text(), problems_of(proof), summary_of(proof))
     return ExitCode.OK if proof.is_proven else ExitCode.PROBLEMS
 
 

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from router.cli.output import counted
+
 ROUTED, PAUSED, HOSTILE = "route-prove-routed", "route-prove-paused", "route-prove-hostile"
 CONTEXTS = ("route-prove", ROUTED, PAUSED, HOSTILE, "route-prove-callers", "route-prove-signs")
 HOSTILE_CALLERS = 12
@@ -40,7 +42,7 @@ def scenarios(burst: int) -> list[Scenario]:
     return [
         Scenario("routed", "a router takes the call", ROUTED, 5, ("taken",)),
         Scenario("hostile", "hostile names, numbers", HOSTILE, HOSTILE_CALLERS, any_end),
-        Scenario("burst", f"{burst} calls at once", ROUTED, burst, any_end),
+        Scenario("burst", f"{counted(burst, 'call')} at once", ROUTED, burst, any_end),
         Scenario("paused", "no router listens", PAUSED, 10, ("hold",), may_wait_for_grace=False),
         Scenario("claimed", "router dies claiming", PAUSED, 5, ("grace",), Deed.CLAIM),
         Scenario("missing", "no such destination", PAUSED, 5, ("missing",), Deed.MISLEAD),

@@ -34,16 +34,19 @@ def _count(count: int, *, is_bad: bool = False) -> Text:
     return Text(str(count), style)
 
 
-def problems_of(proof: Proof) -> list[Text]:
-    told = []
+def problems_of(proof: Proof) -> Table:
+    """Empty where all is well."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
     for row in proof.scenarios:
-        told += [
-            Text.assemble(BAD, "  ", (plain(row.what), "bold"), f": {plain(problem)}")
-            for problem in row.problems
-        ]
+        for problem in row.problems:
+            table.add_row(Text(*BAD), Text.assemble((plain(row.what), "bold"), f": {plain(problem)}"))
         if row.mend:
-            told.append(Text(f"   → {plain(row.mend)}", "cyan"))
-    return [*told, Text()] if told else []
+            table.add_row("", Text(f"→ {plain(row.mend)}", "cyan"))
+    if table.row_count:
+        table.add_row()
+    return table
 
 
 def summary_of(proof: Proof) -> Text:

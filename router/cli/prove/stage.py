@@ -20,7 +20,7 @@ HEARD_SECONDS = 5.0
 """Within which a call that was placed is parked."""
 LAST_SECONDS = 3.0
 """Behind the longest wait, for the call to end and its last event to come."""
-RACE_SECONDS = (-0.03, 0.005)
+RACE_SECONDS = (-0.03, 0.015)
 """Around the end of HOLD, when rivals claim."""
 
 _random = SystemRandom()

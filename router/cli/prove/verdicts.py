@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from router.cli.output import counted
 from router.cli.prove.ledger import End, PlacedCall
-from router.cli.prove.scenarios import PAUSED, Deed, Scenario
+from router.cli.prove.scenarios import Deed, Scenario
 
 SLACK_SECONDS = 0.5
 """What P1 allows beside HOLD and GRACE."""
@@ -35,7 +35,7 @@ class Row(Struct, frozen=True):
     double: int
     forged: int
     parked_seconds: float
-    """The longest wait."""
+    """The longest wait, to the millisecond."""
     problems: list[str]
     """What was not as promised; empty when all was."""
     mend: str = ""
@@ -83,7 +83,7 @@ def judge(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float)
     ends = Counter(call.end.what for call in calls if call.end is not None)
     waits = [call.parked_seconds or 0.0 for call in calls]
     broken = list(_broken_promises(scenario, calls, grace_seconds))
-    strange = _other_ends(scenario, calls)
+    strange = _ended_otherwise(scenario, calls)
     return Row(
         key=scenario.key,
         what=scenario.what,
@@ -94,9 +94,9 @@ def judge(scenario: Scenario, calls: Sequence[PlacedCall], grace_seconds: float)
         lost=sum(_is_lost(call, scenario) for call in calls),
         double=sum(len(call.ends) > 1 for call in calls),
         forged=sum(call.forged for call in calls),
-        parked_seconds=max(waits, default=0.0),
-        problems=broken + strange,
-        mend=DIALPLAN_MEND if broken else _mend_of_other_ends(scenario) if strange else "",
+        parked_seconds=round(max(waits, default=0.0), 3),
+        problems=broken + _told_ends(strange),
+        mend=DIALPLAN_MEND if broken else _mend_of_ends(scenario, strange) if strange else "",
     )
 
 
@@ -147,19 +147,27 @@ def _is_early(call: PlacedCall) -> bool:
     return by_hold and _waited(call) < call.hold_seconds - EARLY_SECONDS
 
 
-def _other_ends(scenario: Scenario, calls: Sequence[PlacedCall]) -> list[str]:
-    others = [call for call in calls if call.end is not None and _name(call.end) not in scenario.ends]
-    others = [call for call in others if not _is_lost(call, scenario)]
-    if not others:
+def _ended_otherwise(scenario: Scenario, calls: Sequence[PlacedCall]) -> list[PlacedCall]:
+    """Those that reached a destination, and another than they should."""
+    return [
+        call
+        for call in calls
+        if call.end is not None and _name(call.end) not in scenario.ends and not _is_lost(call, scenario)
+    ]
+
+
+def _told_ends(calls: Sequence[PlacedCall]) -> list[str]:
+    if not calls:
         return []
-    told = ", ".join(f"{count} {name}" for name, count in sorted(Counter(map(_told_end, others)).items()))
-    return [f"{counted(len(others), 'call')} ended otherwise: {told}"]
+    told = ", ".join(f"{count} {name}" for name, count in sorted(Counter(map(_told_end, calls)).items()))
+    return [f"{counted(len(calls), 'call')} ended otherwise: {told}"]
 
 
-def _mend_of_other_ends(scenario: Scenario) -> str:
+def _mend_of_ends(scenario: Scenario, calls: Sequence[PlacedCall]) -> str:
     if scenario.ends == ("taken",):
         return NO_ROUTER_MEND
-    return TOO_OLD_MEND if scenario.context == PAUSED else DIALPLAN_MEND
+    is_moved = any(call.end is not None and call.end.what == "taken" for call in calls)
+    return TOO_OLD_MEND if is_moved and scenario.deed is not Deed.MISLEAD else DIALPLAN_MEND
 
 
 def _told_end(call: PlacedCall) -> str:
