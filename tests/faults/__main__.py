@@ -25,13 +25,15 @@ from tests.faults.rows import FULL, SHORT, Row, Scale
 from tests.faults.suite import FAULTS, Fault, Sites, sites
 
 FOLDER = PROJECT / ".cache" / "faults"
-COLUMNS = ("no.", "fault", "calls", "lost", "double", "figure", "verdict")
+COLUMNS = ("no.", "fault", "calls", "refused", "lost", "double", "figure", "verdict")
+NUMBERS = ("no.", "calls", "refused", "lost", "double")
 
 PAGE_HEAD = """# Faults and abuse
 
 What the faults came to on {cores} cores that Asterisk, SIPp, Redis, the routers, the workers and the CRM
 shared. HOLD was 6 s and GRACE 2 s. A call is lost when it reached no destination, and double when it was
-moved twice or after it had left; both are read from Asterisk's own log.
+moved twice or after it had left; both are read from Asterisk's own log. Refused are those that Asterisk,
+overloaded itself, turned away by SIP before there was a call: its own counter knows nothing of them.
 
 """
 
@@ -77,7 +79,7 @@ def _run_one(fault: Fault, opened: Sites, scale: Scale) -> Row:
 def table(rows: Sequence[Row]) -> Table:
     made = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for name in COLUMNS:
-        made.add_column(name, justify="right" if name in ("no.", "calls", "lost", "double") else "left")
+        made.add_column(name, justify="right" if name in NUMBERS else "left")
     for row in rows:
         verdict = Text(row.verdict, "green" if row.is_passed else "bold red")
         made.add_row(*_cells(row)[:-1], verdict)
@@ -98,7 +100,7 @@ def as_page(rows: Sequence[Row]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    counts = [str(number) for number in (row.calls, row.lost, row.double)]
+    counts = [str(number) for number in (row.calls, row.refused, row.lost, row.double)]
     return [f"{row.number}{row.variant}", row.fault, *counts, row.figure, row.verdict]
 
 

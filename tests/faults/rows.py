@@ -7,6 +7,9 @@ from deploy.rig.accounts import Account
 
 T = TypeVar("T")
 
+REFUSED_MOST = 0.02
+"""Of all calls, or one: an Asterisk that turns more away is busy with itself, and nothing is proved."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -33,6 +36,8 @@ class Row:
     misses: tuple[str, ...]
     variant: str = ""
     """A letter behind the number, where a fault runs in several forms."""
+    refused: int = 0
+    """Calls that Asterisk turned away before they were any; `calls` is without them."""
 
     @property
     def is_passed(self) -> bool:
@@ -76,8 +81,11 @@ class Finding:
         never = f", {account.missing} of them never parked" if account.missing else ""
         self.expect(account.lost == 0, f"{account.lost} lost{never}")
         self.expect(account.double == 0, f"{account.double} double")
-        if account.refused:
-            self.figures.append(f"{account.refused} refused by an overloaded Asterisk")
+        placed = account.calls + account.refused
+        self.expect(
+            account.refused <= max(1, REFUSED_MOST * placed),
+            f"Asterisk refused {account.refused} of {placed} calls: too many to say what became of calls",
+        )
         return Row(
             self.number,
             self.fault,
@@ -87,4 +95,5 @@ class Finding:
             ", ".join(self.figures),
             tuple(self.misses),
             self.variant,
+            account.refused,
         )

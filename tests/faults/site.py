@@ -7,17 +7,17 @@ after another: `ready` brings back what a fault has killed.
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.rig.accounts import Account, account_of
+from deploy.rig.accounts import Account, account_of, without_refused
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
 from deploy.rig.callers import CallCounts, Caller, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
@@ -49,6 +49,8 @@ class FaultSite(Crew):
         self.redis_url = ""
         self.counted: list[CallCounts] = []
         """What SIPp counted of the calls of the latest account."""
+        self._begun_at: dict[int, int] = {}
+        """By mark, how many calls Asterisk had counted."""
         self.replica: Server | None = None
         self.cluster: list[Server] = []
         """Its masters, and behind them the replica of each."""
@@ -228,7 +230,9 @@ class FaultSite(Crew):
 
     def mark(self) -> int:
         """The ledger's length: `account` looks at what is written behind it."""
-        return len(self.pbx.ledger())
+        mark = len(self.pbx.ledger())
+        self._begun_at[mark] = self._begun()
+        return mark
 
     def call(
         self,
@@ -276,17 +280,21 @@ class FaultSite(Crew):
         with contextlib.suppress(SiteFailed):
             wait_until(lambda: self._ended_behind(mark) >= count, 5, "the ledger's last line")
         account = account_of(self.pbx.ledger()[mark:], count, may_hang_up=may_hang_up)
-        if account.missing and self._is_overloaded():
-            account = replace(account, missing=0, refused=account.missing)
+        if account.missing and self._was_overloaded():
+            turned_away = sum(one.unavailable for one in self.counted)
+            account = without_refused(account, turned_away, self._begun() - self._begun_at.get(mark, 0))
         self._keep_evidence(account)
         return account
 
-    def _is_overloaded(self) -> bool:
+    def _was_overloaded(self) -> bool:
         """PJSIP answers 503 while one of Asterisk's queues is long, before there is a channel."""
-        log = self.asterisk.full_log.read_text(errors="replace")
-        return "high water mark" in log and all(
-            "Unexpected" in one.errors for one in self.counted if one.failed
-        )
+        is_real = isinstance(self.pbx, RunningAsterisk)
+        return is_real and "high water mark" in self.asterisk.full_log.read_text(errors="replace")
+
+    def _begun(self) -> int:
+        """How many calls the dialplan has begun with since Asterisk started."""
+        found = re.search(r"(\d+) calls? processed", self.pbx.command("core show channels count"))
+        return int(found[1]) if found else 0
 
     def _keep_evidence(self, account: Account) -> None:
         """What the ledger and SIPp say of calls that were lost or double, in a file of the site's folder."""

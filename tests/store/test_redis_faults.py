@@ -16,6 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.core.breakers import Health, Verdict
+from router.core.errands import ListModules
+from router.core.identities import IntegrationName, TenantId
 from router.core.lookups import CacheState
 from router.core.rules import Outcome
 from router.store.addresses import parse_address
@@ -400,6 +402,25 @@ async def test_unreadable_entries_do_not_stop_readers(server: Server) -> None:
 
         assert await asyncio.wait_for(inbox.get(), 3) == ("t1", FOUND)
         assert await store.decisions.latest(5) == [a_decision()]
+
+
+@pytest.mark.parametrize("garbage", [b"\xc1", b"\xa1\xff", b"\x91" * 5_000, b"\x92\xa1\xff\x80"])
+async def test_an_unreadable_errand_or_reply_is_dropped(server: Server, garbage: bytes) -> None:
+    """Another version of the program wrote it, or nobody of ours: a worker goes on to the next."""
+    errand = ListModules(tenant=TenantId("acme"), integration=IntegrationName("crm"))
+    async with opened(server) as store:
+        await ask_until_it_works(store)
+        queue, batcher = store._keys.errands, store._batcher
+        await batcher.call(queue, "RPUSH", queue, garbage)
+
+        assert await store.errands.take() is None
+
+        asking = asyncio.create_task(store.errands.run(errand, 10))
+        taken = await store.errands.take()
+        assert taken is not None
+        key = store._keys.errand_reply(taken.id)
+        await batcher.call(key, "RPUSH", key, garbage)
+        assert await asking is None
 
 
 async def test_tenant_lost_from_the_ring_is_put_back_by_reclaiming(server: Server) -> None:
