@@ -8,7 +8,7 @@ import pytest
 from router.ami.errors import UnsafeAction
 from router.ami.inbound import Heard, hear
 from router.ami.messages import MessageSplitter, parse_message
-from router.ami.outbound import claim, move_actions
+from router.ami.outbound import claim, move_actions, set_variable
 from router.core.decide import lookup_job, park
 from router.core.events import AskedFor, CallParked
 from router.core.identities import ChannelName, ServerName
@@ -89,6 +89,23 @@ def test_a_crm_is_asked_at_its_own_address() -> None:
         assert address.isascii()
         assert address.isprintable()
         assert shown(request).isprintable()
+
+
+def test_no_text_passes_the_gate_as_more_than_a_value() -> None:
+    """Whoever sends a text as it is: the gate refuses it, or it is one value of one header."""
+    refused = 0
+    for text in (*TEXTS, *FORGED):
+        try:
+            actions = [set_variable(ChannelName("PJSIP/trunk-1"), "ROUTE_VALUE", text)]
+        except UnsafeAction:
+            refused += 1
+            continue
+        require_wire(actions)
+        assert actions[0]["Value"] == text
+    assert refused > 60
+    for text in TEXTS:
+        with pytest.raises(UnsafeAction):
+            set_variable(ChannelName("PJSIP/trunk-1"), text, "1")
 
 
 def test_a_channels_name_makes_no_second_header() -> None:
