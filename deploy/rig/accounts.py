@@ -5,7 +5,7 @@ caller who hung up. A call without an end is lost; one with two was moved twice,
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploy.rig.ledger import LedgerLine
 
@@ -42,7 +42,8 @@ class Account:
     """All parkings of some calls, in the order in which they were parked.
 
     missing   calls that were placed and never parked
-    refused   calls that Asterisk refused because it was overloaded itself; they never were a call
+    refused   calls that Asterisk turned away because it was overloaded itself: there was no channel, nothing
+              that could have been parked. No other number has them, neither the calls nor the lost ones
     """
 
     parkings: tuple[ParkedCall, ...]
@@ -117,6 +118,18 @@ def account_of(
             _note(parking, line)
     missing = 0 if placed is None else max(0, placed - len(_uniqueids(parkings)))
     return Account(tuple(parkings.values()), missing, may_hang_up)
+
+
+def without_refused(account: Account, turned_away: int, begun: int) -> Account:
+    """Of the missing calls, those are refused that were answered 503 and for which no channel was begun.
+
+    turned_away   how many callers were answered 503 by SIP
+    begun         how many calls the dialplan began with, by Asterisk's own counter: one that began and was
+                  not parked stays missing, whatever its caller was answered
+    """
+    never_begun = max(0, account.calls - begun)
+    refused = min(account.missing, turned_away, never_begun)
+    return replace(account, missing=account.missing - refused, refused=refused)
 
 
 def _note(parking: ParkedCall, line: LedgerLine) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.rig.ports import free_media_port
+
 SCENARIOS = Path(__file__).resolve().parent / "sipp"
 _ULAW_SECONDS = 2
 _ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d\t)", re.MULTILINE)
@@ -45,6 +47,8 @@ class CallCounts:
     failed: int
     errors: str = ""
     """Why calls failed, and what SIPp complained of, cut to 2,000 characters."""
+    unavailable: int = 0
+    """Of the failed ones, those whose answer was 503."""
 
 
 class PlacedCalls:
@@ -96,15 +100,21 @@ class PlacedCalls:
         kinds = [name for name in last if name.startswith("Failed") and name.endswith("(C)")]
         why = "".join(f"{name} {last[name]}\n" for name in kinds if last[name] not in ("", "0"))
         return CallCounts(
-            int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), (why + self._errors()).strip()
+            int(last["SuccessfulCall(C)"]),
+            int(last["FailedCall(C)"]),
+            (why + self._errors()).strip(),
+            sum("SIP/2.0 503" in entry for entry in self._entries()),
         )
 
     def _errors(self) -> str:
+        return "\n".join(self._entries())[:2000]
+
+    def _entries(self) -> list[str]:
         """Without what is usual: callers who stay until the time is over, answers that come too late."""
         entries = _ENTRY.split(self._text("errors"))
         usual = ("jumping to label", "events occurred", "Dead call")
         told = [entry.strip() for entry in entries if not any(text in entry for text in usual)]
-        return "\n".join(entry for entry in told if entry)[:2000]
+        return [entry for entry in told if entry]
 
     def _text(self, name: str) -> str:
         path = self._directory / name
@@ -187,7 +197,7 @@ def start_calls(
     (directory / "callers.csv").write_bytes(_injected(callers, did))
     command = [
         "sipp", f"127.0.0.1:{sip_port}", "-sf", "scenario.xml", "-inf", "callers.csv",
-        "-i", source, "-p", str(_free_port(source)), "-mi", source, "-mp", str(_free_port(source)),
+        "-i", source, "-p", str(_free_port(source)), "-mi", source, "-mp", str(free_media_port(source)),
         "-m", str(count), *_rate(rate), "-l", str(max(count, 1)), "-nostdin",
         "-trace_stat", "-stf", "statistics.csv", "-fd", "3600", "-trace_err", "-error_file", "errors",
         "-recv_timeout", str(answer_ms + 5000),

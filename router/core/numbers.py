@@ -71,6 +71,8 @@ _MOST_WRITTEN = 200
 _TRUNK_IN_BRACKETS = re.compile(r"\(\s*0\s*\)")
 _EXTENSION = re.compile(r"(?i)[;,]?\s*(?:extension|ext|poste|post|app|x|#)\.?\s*[=:]?\s*\d{1,7}\s*$")
 _BETWEEN_NUMBERS = re.compile(r"[/;,|\n]|\s+(?:or|ou|und|and|et)\s+", re.IGNORECASE)
+KEPT_NUMBERS = 1024
+"""Of those understood last: one call asks for the same ones again and again."""
 _MOST_DIGITS = 40
 _MOST_SHORT = 6
 _MOST_LOCAL = 8
@@ -103,7 +105,7 @@ def caller_key(caller: Caller) -> str:
     return caller.e164 or _compact(caller.received).casefold()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=KEPT_NUMBERS)
 def spellings(number: E164, country: str) -> tuple[str, ...]:
     """The ways in which a CRM may have written a number, the most likely first.
 
@@ -172,7 +174,7 @@ def _is_withheld(text: str, presentation: str) -> bool:
 _Understood = tuple[CallerKind, E164 | None, str]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=KEPT_NUMBERS)
 def _understand(text: str, country: str) -> _Understood:
     has_plus, digits = text.startswith("+"), text.lstrip("+")
     if any(sign.isalpha() for sign in digits):

@@ -172,8 +172,19 @@ class _Lane:
 
     async def _send_waiting(self) -> None:
         """Raises one of `FOREIGN_ERRORS`: then what still waits is for the next attempt."""
+        self._pass_on()
+        if self._connections.gate(self._key).seconds_closed:
+            # Another connection has heard of the loss. Only a new one can show that the server is back.
+            await self._drop_wire()
         is_fresh = self._wire is None
+        if is_fresh and not self._is_owner:
+            return
         wire = self._wire = self._wire or await self._connections.connect(self._key)
+        if not self._is_owner:
+            # Connecting took us to the server that owns the key by now, and that has a lane of its own.
+            await self._drop_wire()
+            self._pass_on()
+            return
         while self._waiting and self._wire is wire:
             batch = self._next_batch()
             if not batch:
@@ -194,9 +205,20 @@ class _Lane:
                 raise
             is_fresh = False
             await self._deliver(batch, replies)
-        if not self._server:
-            # The lane of a Cluster that was not known yet: its commands have gone to their own lanes.
-            await self._drop_wire()
+
+    @property
+    def _is_owner(self) -> bool:
+        return self._connections.route.server_of(self._key) == self._server
+
+    def _pass_on(self) -> None:
+        """Commands whose keys have another owner meanwhile go there; the others say where to connect."""
+        waiting, self._waiting = self._waiting, deque()
+        for sent in waiting:
+            if self._connections.route.server_of(sent.key) == self._server:
+                self._waiting.append(sent)
+                self._key = sent.key
+            else:
+                self._batcher.move(sent)
 
     def _next_batch(self) -> list[_Sent]:
         batch: list[_Sent] = []
@@ -241,9 +263,9 @@ class _Lane:
         """The server answers, but is a replica or does not own the key: look for the right one."""
         await self._drop_wire()
         if isinstance(error, redis_errors.MovedError):
-            await self._connections.route.relearn()
+            await self._connections.relearn()
         else:
-            await self._connections.lost(self._key, error)
+            await self._connections.lost(self._server, error)
 
     async def _lose(self, batch: list[_Sent], error: BaseException) -> None:
         for sent in batch:
@@ -251,7 +273,7 @@ class _Lane:
             ours = translated(error, f"the store at {self._server}")
             ours.__cause__ = error
             sent.fail(ours)
-        await self._connections.lost(self._key, error)
+        await self._connections.lost(self._server, error)
 
     def _fail_waiting(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, deque()

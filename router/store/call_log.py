@@ -116,16 +116,24 @@ class RedisCallLogQueue:
 
     async def take(self, most: int, lease_seconds: float) -> list[TakenCall]:
         taken: list[TakenCall] = []
+        problem: StoreError | None = None
         # Each time another shard comes first, so that no ring is served better.
         self._first = (self._first + 1) % self._keys.shards
         for number in range(self._keys.shards):
             shard = (self._first + number) % self._keys.shards
             if len(taken) < most:
-                rows = await self._run(
-                    "log_take", shard, most - len(taken), TURNS_MOST, round(lease_seconds * 1000)
-                )
-                taken += await self._readable(rows)
+                try:
+                    taken += await self._take_from(shard, most - len(taken), lease_seconds)
+                except StoreError as error:
+                    # On a Cluster the other shards' masters may be well, and what was taken is in our hands.
+                    problem = error
+        if problem is not None and not taken:
+            raise problem
         return taken
+
+    async def _take_from(self, shard: int, most: int, lease_seconds: float) -> list[TakenCall]:
+        rows = await self._run("log_take", shard, most, TURNS_MOST, round(lease_seconds * 1000))
+        return await self._readable(rows)
 
     async def done(self, taken: TakenCall) -> None:
         await self._settle("log_done", taken)

@@ -38,7 +38,7 @@ from router.store.limits import (
 )
 from router.store.packing import Unreadable, pack_cached, unpack_cached, unpack_job
 from router.store.scripts import Scripts
-from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, Room, TakenJob
+from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, Part, Room, TakenJob
 from router.store.telling import Teller, all_sent, readable, waiter_or_none
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ RECLAIM_JOBS = 16
 PAUSE_SECONDS = 0.1
 ROOM_PAUSE_SECONDS = 0.02
 """While there are only jobs of tenants that this worker has no room for."""
-SETTLED_KEPT = 10_000
+SETTLED_KEPT = 1_000
 
 RawJob = tuple[bytes, bytes, bytes, bytes, int, int, bytes, bytes]
 """Tenant, id, job, digest, milliseconds left, deliveries, first waiter, integration."""
@@ -119,7 +119,7 @@ class RedisJobQueue:
         return taken
 
     async def settle(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, part: Part = Part.WHOLE
     ) -> int:
         """See the seam. The answer is cached and the job ended in one step; then the waiters are told.
 
@@ -134,7 +134,7 @@ class RedisJobQueue:
         key, expected = taken.job.key, taken.job.allowance.requests_per_lookup
         place = _Place(taken.tenant, taken.id, key.integration, key.digest())
         try:
-            ended, old = await self._end(place, answer, verdict, kept_ms, expected, goes_on=goes_on)
+            ended, old = await self._end(place, answer, verdict, kept_ms, expected, part)
         finally:
             await all_sent(told)
         waiters = readable(ended)
@@ -152,19 +152,24 @@ class RedisJobQueue:
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:
         taken: list[TakenJob] = []
+        problem: StoreError | None = None
         for shard in self._shards:
-            expired, rung, jobs = await self._scripts.run(
-                "reclaim",
-                self._keys.queue(shard.number),
-                round(idle_seconds * 1000),
-                RECLAIM_TENANTS,
-                RECLAIM_JOBS,
-            )
-            self._expired_jobs += expired
-            if rung:
-                log.warning("store.tenants_rung_again", tenants=rung)
-            taken += await self._readable(jobs)
+            try:
+                taken += await self._reclaim_from(shard, idle_seconds)
+            except StoreError as error:
+                # On a Cluster the other shards' masters may be well, and what was taken over is in our hands.
+                problem = error
+        if problem is not None and not taken:
+            raise problem
         return taken
+
+    async def _reclaim_from(self, shard: _Shard, idle_seconds: float) -> list[TakenJob]:
+        keys, idle_ms = self._keys.queue(shard.number), round(idle_seconds * 1000)
+        expired, rung, jobs = await self._scripts.run("reclaim", keys, idle_ms, RECLAIM_TENANTS, RECLAIM_JOBS)
+        self._expired_jobs += expired
+        if rung:
+            log.warning("store.tenants_rung_again", tenants=rung)
+        return await self._readable(jobs)
 
     async def aclose(self) -> None:
         for watcher in self._watchers:
@@ -208,8 +213,9 @@ class RedisJobQueue:
             )
         except StoreError as error:
             log.warning("store.take_failed", problem=str(error))
-            self._watch_again(shard)
-            await asyncio.sleep(PAUSE_SECONDS)
+            shard.has_work = False
+            # Behind a pause, for a server may only refuse; meanwhile the other shards have their turn.
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._watch_again, shard)
             return []
         self._expired_jobs += expired
         if not rung:
@@ -273,8 +279,7 @@ class RedisJobQueue:
         verdict: Verdict,
         kept_ms: int = 0,
         requests_expected: int = 0,
-        *,
-        goes_on: bool = False,
+        part: Part = Part.WHOLE,
     ) -> tuple[list[bytes], bytes]:
         """The job's waiters, and an old answer that can stand in for a failure."""
         sent = verdict.requests
@@ -292,7 +297,7 @@ class RedisJobQueue:
             verdict.problem[:PROBLEM_MOST],
             0 if sent is None else sent - requests_expected,
             round(verdict.paused_seconds * 1000),
-            int(goes_on),
+            part.value,
         )
         if turned:
             self._log_breaker(place, turned == b"opened", verdict.problem)

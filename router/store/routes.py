@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
@@ -29,6 +30,10 @@ class Route(Protocol):
         """Find the servers again, after one was lost or was not the one to ask."""
 
     @property
+    def names(self) -> Collection[str]:
+        """What `server_of` may bring at the moment."""
+
+    @property
     def servers(self) -> int: ...
 
 
@@ -39,6 +44,10 @@ class DirectRoute:
         self._host = address.hosts[0] if address.hosts else Host("", 0)
         self._name = address.shown
         self._dialer = dialer
+
+    @property
+    def names(self) -> Collection[str]:
+        return {self._name}
 
     @property
     def servers(self) -> int:
@@ -61,6 +70,10 @@ class SentinelRoute:
         self._address = address
         self._dialer = dialer
         self._sentinels = list(address.hosts)
+
+    @property
+    def names(self) -> Collection[str]:
+        return {self._address.shown}
 
     @property
     def servers(self) -> int:
@@ -115,8 +128,17 @@ class ClusterRoute:
     def __init__(self, address: Address, dialer: Dialer) -> None:
         self._seeds = address.hosts
         self._dialer = dialer
-        self._ranges: list[tuple[int, int, Host]] = []
+        self._ranges: list[SlotRange] = []
+        self._replicas: frozenset[Host] = frozenset()
+        """They know the table as well, and may be all that is left of what we knew."""
+        self._is_unknown = False
+        """No node gave the table when it was asked for last."""
         self._learning: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> Collection[str]:
+        owners = {_name(host) for _, _, host in self._ranges}
+        return owners if _is_whole(self._ranges) else {*owners, ""}
 
     @property
     def servers(self) -> int:
@@ -124,7 +146,7 @@ class ClusterRoute:
 
     def server_of(self, key: str) -> str:
         owner = self._owner(key)
-        return f"{owner.name}:{owner.port}" if owner else ""
+        return _name(owner) if owner else ""
 
     async def connect(self, key: str) -> Wire:
         if self._owner(key) is None:
@@ -148,28 +170,53 @@ class ClusterRoute:
         return None
 
     async def _learn(self) -> None:
-        nodes = list({*self._seeds, *(host for _, _, host in self._ranges)})
+        nodes = list({*self._seeds, *(host for _, _, host in self._ranges), *self._replicas})
         random.shuffle(nodes)  # so that routers do not all ask the same node
         for node in nodes:
-            try:
-                wire = await self._dialer.dial(node)
-                try:
-                    (reply,) = await wire.exchange([("CLUSTER", "SLOTS")], self._dialer.seconds)
-                finally:
-                    await wire.close()
-            except FOREIGN_ERRORS:
-                continue
-            if isinstance(reply, list) and reply:
-                self._ranges = [_range(row, node) for row in reply]
-                return
-        log.warning("store.cluster_unknown", nodes=len(nodes))
+            with suppress(*FOREIGN_ERRORS):
+                if rows := await self._ask(node):
+                    self._take(rows, node)
+                    return
+        if not self._is_unknown:
+            log.warning("store.cluster_unknown", nodes=len(nodes))
+        self._is_unknown = True
+
+    async def _ask(self, node: Host) -> list[Any]:
+        """The node's table; empty where it has none. Raises one of `FOREIGN_ERRORS`."""
+        wire = await self._dialer.dial(node)
+        try:
+            (reply,) = await wire.exchange([("CLUSTER", "SLOTS")], self._dialer.seconds)
+        finally:
+            await wire.close()
+        return reply if isinstance(reply, list) else []
+
+    def _take(self, rows: list[Any], node: Host) -> None:
+        before = self.names
+        self._ranges = [(row[0], row[1], _host(row[2], node)) for row in rows]
+        self._replicas = frozenset(_host(replica, node) for row in rows for replica in row[3:])
+        self._is_unknown = False
+        if before != self.names:
+            log.info("store.cluster_learned", masters=sorted(self.names))
 
 
-def _range(row: list[Any], asked: Host) -> tuple[int, int, Host]:
-    """A row of CLUSTER SLOTS. A node that does not know its own name leaves it out: it is the one we
+SlotRange = tuple[int, int, Host]
+"""The first slot, the last one, and the master that owns them."""
+SLOTS = 16_384
+
+
+def _host(entry: list[Any], asked: Host) -> Host:
+    """Of a row of CLUSTER SLOTS. A node that does not know its own name leaves it out: it is the one we
     asked."""
-    first, last, (name, port, *_) = row[0], row[1], row[2]
-    return first, last, Host(name.decode() if name else asked.name, port)
+    name, port = entry[0], entry[1]
+    return Host(name.decode() if name else asked.name, port)
+
+
+def _name(host: Host) -> str:
+    return f"{host.name}:{host.port}"
+
+
+def _is_whole(ranges: list[SlotRange]) -> bool:
+    return sum(last - first + 1 for first, last, _ in ranges) >= SLOTS
 
 
 ROUTES: dict[Scheme, Callable[[Address, Dialer], Route]] = {

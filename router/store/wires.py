@@ -34,10 +34,17 @@ class Wire:
 
     async def exchange(self, commands: Sequence[Command], seconds: float) -> list[Reply]:
         """Send all commands in one piece and read the reply of each; an error reply stands in its place."""
-        connection = self._connection
         async with asyncio.timeout(seconds):
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            await self._send(commands)
             return [await self._reply() for _ in commands]
+
+    async def _send(self, commands: Sequence[Command]) -> None:
+        connection = self._connection
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        except RuntimeError as error:
+            # So says uvloop of a connection that was reset while nobody used it.
+            raise redis_errors.ConnectionError("the connection was reset") from error
 
     async def _reply(self) -> Reply:
         try:

@@ -3,9 +3,9 @@
 import pytest
 
 from router.store.memory import MemoryStore
-from tests.records.conftest import clock, configuration, database, postgres, url
+from tests.records.conftest import clock, configuration, database, database_kind, postgres, url, with_schema
 
-__all__ = ["clock", "configuration", "database", "postgres", "url"]
+__all__ = ["clock", "configuration", "database", "database_kind", "postgres", "url", "with_schema"]
 
 
 @pytest.fixture

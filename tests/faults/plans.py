@@ -1,8 +1,19 @@
 """What a site of the fault suite is made of."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 ROUTERS = ("router-a", "router-b")
+
+
+class Redis(StrEnum):
+    SERVER = "server"
+    PAIR = "pair"
+    """A master and a replica behind one address, which an operator moves."""
+    SENTINEL = "sentinel"
+    """A master and a replica, and three Sentinels."""
+    CLUSTER = "cluster"
+    """Three masters, each with a replica."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +34,7 @@ class Plan:
     is_cached: bool = True
     is_scripted: bool = False
     """No Asterisk, but one that plays the dialplan (`tests.faults.scripted`)."""
-    has_sentinel: bool = False
-    """Redis has a replica, and a Sentinel that decides alone."""
+    redis: Redis = Redis.SERVER
     taps_redis: bool = False
     """Each process reaches Redis through a tap of its own."""
     taps_ami: bool = False

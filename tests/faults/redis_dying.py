@@ -1,12 +1,10 @@
-"""Faults 5 to 8: a Redis that is stopped, frozen, emptied, or replaced by its replica."""
+"""Faults 5 to 7: a Redis that is stopped, frozen or emptied."""
 
 import time
 from collections.abc import Sequence
 
-from deploy.rig.sample_site import wait_until
 from tests.faults.rows import Finding, Row, Scale
 from tests.faults.site import FaultSite
-from tests.faults.taps import Tap
 from tests.faults.tenants import TAKEN
 
 ATTEMPTS_PER_SECOND = 10
@@ -110,34 +108,3 @@ def _seconds_until_whole(site: FaultSite) -> float:
             break
         time.sleep(0.01)
     return time.monotonic() - began
-
-
-def failed_over(site: FaultSite, scale: Scale) -> Row:
-    """8: the master ends, and its replica, which heard nothing of the last 2 s, takes its place."""
-    finding = Finding(8, "failover to a replica that is 2 s behind")
-    rate = scale.of(20, 10)
-    site.ready()
-    site.crm.behave(low_ms=20, high_ms=500)
-    replica = site.replica
-    assert replica is not None
-    mark = site.mark()
-    placed = site.call(rate * scale.of(30, 12), rate)
-
-    time.sleep(2)
-    with Tap(int(site.redis.url.rpartition(":")[2])) as replication:
-        replica.say(f"REPLICAOF 127.0.0.1 {replication.port}\r\n".encode())
-        wait_until(lambda: b"master_link_status:up" in replica.say(b"INFO replication\r\n"), 5, "replication")
-        replication.go_black()
-        time.sleep(2)
-        site.redis.stop()
-        wait_until(lambda: b"role:master" in replica.say(b"INFO replication\r\n"), 15, "the failover")
-    failed_over_at = time.time()
-    account = site.account(mark, placed)
-
-    finding.expect(site.all_alive, "a process ended")
-    finding.most("parked", account.longest_parked(), site.plan.hold + 0.5)
-    elsewhere = [one.parked_at for one in account.parkings if one.to != TAKEN]
-    last = max(elsewhere, default=failed_over_at) - failed_over_at
-    finding.figures.append(f"the last call not by its CRM {last:.2g} s after it")
-    finding.figures.append(f"by their CRM {100 * account.share_taken(TAKEN):.4g} %")
-    return finding.row(account)

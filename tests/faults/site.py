@@ -7,29 +7,29 @@ after another: `ready` brings back what a fault has killed.
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from deploy.rig.accounts import Account, account_of
+from deploy.rig.accounts import Account, account_of, without_refused
 from deploy.rig.asterisk import PROJECT, RunningAsterisk
 from deploy.rig.callers import CallCounts, Caller, start_calls
 from deploy.rig.sample_site import Process, SiteFailed, wait_until
 from tests.faults.crews import Crew
 from tests.faults.crm_control import CrmControl
 from tests.faults.placing import Placed, new_callers
-from tests.faults.plans import ROUTERS, Plan
+from tests.faults.plans import ROUTERS, Plan, Redis
 from tests.faults.scripted import ScriptedAsterisk
 from tests.faults.taps import AmiTap, Tap
 from tests.faults.tenants import DIALPLAN, SETTINGS, TRUNK, TRUNK_ADDRESS, did_of, write_tenant
 from tests.store.servers import Server, free_ports, running_server
-from tests.store.test_topologies import running_sentinel
+from tests.store.topologies import port_of, running_cluster, running_pair, running_sentinel
 
 START_SECONDS = 60.0
 QUIET_SECONDS = 30.0
@@ -49,7 +49,13 @@ class FaultSite(Crew):
         self.redis_url = ""
         self.counted: list[CallCounts] = []
         """What SIPp counted of the calls of the latest account."""
+        self._begun_at: dict[int, int] = {}
+        """By mark, how many calls Asterisk had counted."""
         self.replica: Server | None = None
+        self.cluster: list[Server] = []
+        """Its masters, and behind them the replica of each."""
+        self.redis_address: Tap | None = None
+        """Where an operator moves the address."""
         self._redis: Server | None = None
         self._stack = ExitStack()
         self.crm = CrmControl(folder)
@@ -84,13 +90,19 @@ class FaultSite(Crew):
             self._publish()
 
     def _start_redis(self) -> None:
-        folder = self.folder / "redis"
-        if self.plan.has_sentinel:
-            sentinel = running_sentinel(folder)
-            self.redis_url, self._redis, self.replica = self._stack.enter_context(sentinel)
-            return
-        self._redis = self._stack.enter_context(running_server(folder, port=free_ports(1)[0]))
-        self.redis_url = self._redis.url
+        folder, enter = self.folder / "redis", self._stack.enter_context
+        match self.plan.redis:
+            case Redis.SERVER:
+                self._redis = enter(running_server(folder, port=free_ports(1)[0]))
+                self.redis_url = self._redis.url
+            case Redis.PAIR:
+                self._redis, self.replica = enter(running_pair(folder))
+                self.redis_address = enter(Tap(port_of(self._redis)))
+                self.redis_url = f"redis://127.0.0.1:{self.redis_address.port}"
+            case Redis.SENTINEL:
+                self.redis_url, self._redis, self.replica = enter(running_sentinel(folder))
+            case Redis.CLUSTER:
+                self.redis_url, self.cluster = enter(running_cluster(folder, has_replicas=True))
 
     def _start_taps(self) -> None:
         if self.plan.taps_redis:
@@ -218,7 +230,9 @@ class FaultSite(Crew):
 
     def mark(self) -> int:
         """The ledger's length: `account` looks at what is written behind it."""
-        return len(self.pbx.ledger())
+        mark = len(self.pbx.ledger())
+        self._begun_at[mark] = self._begun()
+        return mark
 
     def call(
         self,
@@ -266,17 +280,21 @@ class FaultSite(Crew):
         with contextlib.suppress(SiteFailed):
             wait_until(lambda: self._ended_behind(mark) >= count, 5, "the ledger's last line")
         account = account_of(self.pbx.ledger()[mark:], count, may_hang_up=may_hang_up)
-        if account.missing and self._is_overloaded():
-            account = replace(account, missing=0, refused=account.missing)
+        if account.missing and self._was_overloaded():
+            turned_away = sum(one.unavailable for one in self.counted)
+            account = without_refused(account, turned_away, self._begun() - self._begun_at.get(mark, 0))
         self._keep_evidence(account)
         return account
 
-    def _is_overloaded(self) -> bool:
+    def _was_overloaded(self) -> bool:
         """PJSIP answers 503 while one of Asterisk's queues is long, before there is a channel."""
-        log = self.asterisk.full_log.read_text(errors="replace")
-        return "high water mark" in log and all(
-            "Unexpected" in one.errors for one in self.counted if one.failed
-        )
+        is_real = isinstance(self.pbx, RunningAsterisk)
+        return is_real and "high water mark" in self.asterisk.full_log.read_text(errors="replace")
+
+    def _begun(self) -> int:
+        """How many calls the dialplan has begun with since Asterisk started."""
+        found = re.search(r"(\d+) calls? processed", self.pbx.command("core show channels count"))
+        return int(found[1]) if found else 0
 
     def _keep_evidence(self, account: Account) -> None:
         """What the ledger and SIPp say of calls that were lost or double, in a file of the site's folder."""

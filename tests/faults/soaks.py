@@ -52,6 +52,8 @@ def soak(site: FaultSite, scale: Scale) -> Row:
     finding.figures.append(f"taken {100 * account.share_taken():.4g} %")
     finding.most("parked", account.longest_parked(), site.plan.hold + site.plan.grace + 0.5)
     finding.most("pending over 60 s", _pending(site), 0, "")
+    sizes = {name: [size for _, size in points] for name, points in memory.items()}
+    finding.figures += [f"{name} {size[0]:.1f} to {size[-1]:.1f} MB" for name, size in sizes.items()]
     if scale.is_full:
         slopes = {name: _slope(points) for name, points in memory.items()}
         steepest = max(slopes, key=lambda name: slopes[name])

@@ -9,6 +9,7 @@ from tests.faults import (
     asterisks,
     callers,
     crms,
+    failovers,
     links,
     loads,
     redis_dying,
@@ -16,7 +17,7 @@ from tests.faults import (
     soaks,
     workers_dying,
 )
-from tests.faults.plans import Plan
+from tests.faults.plans import Plan, Redis
 from tests.faults.rows import Row, Scale
 from tests.faults.site import FaultSite
 
@@ -30,14 +31,22 @@ class Fault:
     plan: Plan = field(default_factory=Plan)
     is_in_short: bool = True
     """`make test` runs the short form."""
+    variant: str = ""
+    """A letter behind the number, where a fault runs in several forms."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.number}{self.variant}"
 
     @property
     def name(self) -> str:
-        return f"{self.number:02d}-{self.run.__name__}"
+        return f"{self.number:02d}{self.variant}-{self.run.__name__}"
 
 
 TAPPED = Plan(taps_redis=True, is_watched=True)
-SENTINEL = Plan(has_sentinel=True)
+PAIR = Plan(redis=Redis.PAIR)
+SENTINEL = Plan(redis=Redis.SENTINEL)
+CLUSTER = Plan(redis=Redis.CLUSTER, tenants=failovers.CLUSTER_TENANTS, has_records=True)
 LINKED = Plan(taps_ami=True, tenants=2, dialplan=asterisks.NOISE)
 PATIENT = Plan(budget_seconds=6.0)
 CRMS = Plan(tenants=len(crms.MISBEHAVIOUR), tls_tenant=crms.MISBEHAVIOUR.index("tls"), is_cached=False)
@@ -60,7 +69,9 @@ FAULTS = (
     Fault(24, routers_dying.rolling_restart),
     Fault(6, redis_dying.frozen, "tapped", TAPPED),
     Fault(7, redis_dying.emptied, "published", PUBLISHED),
-    Fault(8, redis_dying.failed_over, "sentinel", SENTINEL),
+    Fault(8, failovers.address_moved, "pair", PAIR),
+    Fault(8, failovers.sentinels_decide, "sentinel", SENTINEL, variant="a"),
+    Fault(8, failovers.cluster_promotes, "cluster", CLUSTER, variant="b"),
     Fault(12, links.reset_behind_redirects, "links", LINKED),
     Fault(13, links.black_hole, "links", LINKED),
     Fault(18, links.cut_off, "links", LINKED),

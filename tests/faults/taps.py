@@ -77,6 +77,11 @@ class Tap:
         self._is_cut = False
         self._do(self._flowing.set)
 
+    def lead_to(self, port: int) -> None:
+        """Another server from here on; what is open is reset."""
+        self._target = port
+        self.reset()
+
     def _reset_all(self) -> None:
         for flow in list(self._flows):
             flow.reset()

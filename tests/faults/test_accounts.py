@@ -1,7 +1,8 @@
 """The ledger check finds what it is there for: calls without an end, and calls with two."""
 
-from deploy.rig.accounts import Account, account_of
+from deploy.rig.accounts import Account, account_of, without_refused
 from deploy.rig.ledger import parse_ledger_line
+from tests.faults.rows import Finding
 
 
 def account(*texts: str, placed: int | None = None, may_hang_up: bool = False) -> Account:
@@ -54,3 +55,37 @@ def test_calls_are_told_apart_by_when_they_were_parked() -> None:
 
     assert [one.uniqueid for one in found.parked_between(second).parkings] == ["b"]
     assert [one.uniqueid for one in found.parked_between(0, second).parkings] == ["a"]
+
+
+ONE_OF_THREE = ("parked a n=1 tenant=t", "taken a n=1 to=x/y/1", "gone a n=1 where=landed")
+
+
+def test_a_call_that_asterisk_turned_away_before_it_was_one_is_refused() -> None:
+    found = without_refused(account(*ONE_OF_THREE, placed=3), turned_away=2, begun=1)
+
+    assert (found.calls, found.refused, found.lost) == (1, 2, 0)
+
+
+def test_a_call_that_the_dialplan_began_with_is_lost_whatever_its_caller_was_answered() -> None:
+    found = without_refused(account(*ONE_OF_THREE, placed=3), turned_away=2, begun=2)
+
+    assert (found.calls, found.refused, found.lost) == (2, 1, 1)
+
+
+def test_a_missing_call_whose_caller_was_not_turned_away_is_lost() -> None:
+    found = without_refused(account(*ONE_OF_THREE, placed=3), turned_away=0, begun=1)
+
+    assert (found.refused, found.lost) == (0, 2)
+
+
+def test_a_parked_call_is_never_refused() -> None:
+    found = without_refused(account("parked a n=1 tenant=t", placed=1), turned_away=9, begun=0)
+
+    assert (found.refused, found.lost) == (0, 1)
+
+
+def test_a_row_tells_the_refused_and_is_a_miss_when_they_are_many() -> None:
+    few, many = Account((), refused=1), Account((), refused=2)
+
+    assert (Finding(1, "few").row(few).refused, Finding(1, "few").row(few).is_passed) == (1, True)
+    assert "Asterisk refused 2 of 2 calls" in Finding(1, "many").row(many).verdict

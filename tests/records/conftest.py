@@ -1,11 +1,14 @@
 """Records on both databases: SQLite in a file, and a real PostgreSQL that the tests start."""
 
+import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from router.core.roles import Role
 from router.records.accounts import Accounts
@@ -25,16 +28,52 @@ def postgres() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    database_kind: str = request.param
+    return database_kind
+
+
+@pytest.fixture(scope="session")
+def with_schema(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A database that nobody has open, to be copied: a step of the schema takes longer than most tests."""
+    if database_kind == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db"
+    else:
+        url = _new_on(request.getfixturevalue("postgres"))
+    asyncio.run(_make_schema(url))
+    return url
+
+
+@pytest.fixture
+def empty_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
     """Of an empty database."""
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         return f"sqlite:///{tmp_path}/records.db"
-    address: str = request.getfixturevalue("postgres")
+    return _new_on(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, database_kind: str, with_schema: str, tmp_path: Path) -> str:
+    """Of a database that has the schema, and nothing in it."""
+    if database_kind == "sqlite":
+        shutil.copy(with_schema.removeprefix("sqlite:///"), tmp_path / "records.db")
+        return f"sqlite:///{tmp_path}/records.db"
+    return _new_on(request.getfixturevalue("postgres"), f"TEMPLATE {sa.make_url(with_schema).database}")
+
+
+def _new_on(server: str, like: str = "") -> str:
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(address.format(database="postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return address.format(database=name)
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} {like}")
+    return server.format(database=name)
+
+
+async def _make_schema(url: str) -> None:
+    opened = await open_database(url)
+    await opened.aclose()
 
 
 @pytest.fixture

@@ -172,8 +172,8 @@ async def test_who_is_gone_is_not_found(accounts: Accounts, jane: User) -> None:
 # Records of a former schema
 
 
-def test_users_and_tokens_of_the_former_schema_are_taken_over(url: str) -> None:
-    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+def test_users_and_tokens_of_the_former_schema_are_taken_over(empty_url: str) -> None:
+    engine = sa.create_engine(empty_url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as connection:
         upgrade(connection, "0003")
         for number, name in enumerate(("Éric", "éric", "Zoé"), 1):

@@ -22,6 +22,11 @@ from router.records.tables import metadata
 from tests.records.makers import ACME, JANE, tenant
 
 
+@pytest.fixture
+def url(empty_url: str) -> str:
+    return empty_url
+
+
 def test_the_schema_of_the_last_step_is_the_one_of_the_tables(url: str) -> None:
     async def compared() -> list[object]:
         database = await open_database(url)

@@ -24,6 +24,11 @@ from tests.records.people import QuickHasher, accounts_of, sign_in
 UNTOUCHED = {"alembic_version"}
 
 
+@pytest.fixture
+def url(empty_url: str) -> str:
+    return empty_url
+
+
 @pytest.fixture(params=sorted(steps()))
 def step(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -1,15 +1,31 @@
 """The store in each of its forms, held to the same suite."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from router.store.memory import MemoryStore
 from router.store.redis_store import RedisStore
 from tests.store.rigs import MemoryRig, RedisRig, Rig
-from tests.store.servers import SERVERS, Server, running_cluster, running_server, settings_for
+from tests.store.servers import SERVERS, Server, running_server, settings_for
+from tests.store.topologies import running_cluster
+from tests.virtual_time import LOOPS
+
+ON_UVLOOP = ("test_redis_faults", "test_topologies")
+"""What a server's end looks like is said by the loop that the programs run on."""
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.stem in ON_UVLOOP:
+        return {"uvloop": uvloop.new_event_loop}
+    return LOOPS if item.path.stem == "test_waiting" else {"asyncio": asyncio.new_event_loop}
+
 
 FORMS = ("memory", *SERVERS, "cluster")
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -96,42 +96,6 @@ def running_valkey(folder: Path) -> Iterator[str]:
     """The address of a fresh server, for `redis.url`."""
     with running_server(folder) as server:
         yield server.url
-
-
-@contextmanager
-def running_cluster(folder: Path) -> Iterator[tuple[str, list[Server]]]:
-    """A Cluster of three masters on loopback: its address, and its servers."""
-    ports = free_ports(6)
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(
-                running_server(
-                    folder / str(port),
-                    "",
-                    *("--cluster-enabled", "yes", "--cluster-node-timeout", "2000"),
-                    *("--cluster-port", str(bus)),
-                    port=port,
-                )
-            )
-            for port, bus in zip(ports[:3], ports[3:], strict=True)
-        ]
-        for number, server in enumerate(servers):
-            first, last = number * 5461, 16383 if number == 2 else number * 5461 + 5460
-            server.say(f"CLUSTER ADDSLOTSRANGE {first} {last}\r\n".encode())
-            server.say(f"CLUSTER SET-CONFIG-EPOCH {number + 1}\r\n".encode())
-        for port, bus in zip(ports[1:3], ports[4:], strict=True):
-            servers[0].say(f"CLUSTER MEET 127.0.0.1 {port} {bus}\r\n".encode())
-        deadline = time.monotonic() + 15
-        while not all(_is_whole(server) for server in servers):
-            if time.monotonic() > deadline:
-                raise RuntimeError("the Cluster did not come together")
-            time.sleep(0.05)
-        yield "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports[:3]), servers
-
-
-def _is_whole(server: Server) -> bool:
-    said = server.say(b"CLUSTER INFO\r\n")
-    return b"cluster_state:ok" in said and b"cluster_known_nodes:3" in said
 
 
 def free_ports(number: int) -> list[int]:

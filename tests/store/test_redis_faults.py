@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from router.core.breakers import Health, Verdict
 from router.core.crm_states import AskedFor
@@ -20,9 +22,13 @@ from router.core.errands import ListModules
 from router.core.identities import IntegrationName, TenantId
 from router.core.lookups import CacheState
 from router.core.rules import Outcome
+from router.store.addresses import parse_address
+from router.store.batches import Batcher
+from router.store.connections import Connections, Listener
 from router.store.errors import StoreError, StoreOverloaded, StoreRefused, StoreUnavailable
 from router.store.redis_store import RedisStore
 from router.store.wires import Wire
+from tests.faults.taps import Tap
 from tests.store.rigs import (
     CRM_ERROR,
     FOUND,
@@ -33,8 +39,9 @@ from tests.store.rigs import (
     a_waiter,
     reading,
     take_all,
+    until,
 )
-from tests.store.servers import Server, settings_for
+from tests.store.servers import Server, free_ports, running_server, settings_for
 
 
 @asynccontextmanager
@@ -128,6 +135,49 @@ async def test_restart_between_two_questions_is_not_noticed(server: Server) -> N
         asked = await store.lookups.ask(a_job(), a_waiter())
 
         assert asked.state is CacheState.MISSING
+
+
+async def test_a_lane_that_was_idle_when_its_server_was_lost_finds_it_again(server: Server) -> None:
+    """The loss is heard by another connection, and the lane's own one has died unseen."""
+    connections = Connections(parse_address(server.url), 0.3, 0.5)
+    batcher, listener = Batcher(connections), Listener(connections, "queue")
+    try:
+        await batcher.call("queue", "PING")
+        waiting = asyncio.create_task(listener.call("BLPOP", "queue", 0, wait_seconds=30))
+        await until(lambda: b"blocked_clients:1" in server.say(b"INFO clients\r\n"))
+        server.stop()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+        await until(lambda: connections.gate("queue").seconds_closed > 0.3)
+        server.start()
+
+        async with asyncio.timeout(5):
+            while True:
+                with suppress(StoreUnavailable):
+                    await batcher.call("queue", "PING")
+                    break
+                await asyncio.sleep(0.02)
+    finally:
+        await listener.close()
+        await batcher.aclose()
+
+
+async def test_connection_that_was_reset_while_unused_is_not_noticed(tmp_path: Path) -> None:
+    """As a failover of an address, or a firewall, ends it."""
+    (port,) = free_ports(1)
+    with running_server(tmp_path, port=port), Tap(port) as tap:
+        store = RedisStore(settings_for(f"redis://127.0.0.1:{tap.port}", timeout_seconds=0.3))
+        try:
+            await ask_until_it_works(store)
+            with capture_logs() as logs:
+                tap.reset()
+                await asyncio.sleep(0.05)  # for the loop to hear of it
+
+                asked = await store.lookups.ask(a_job("+33888"), a_waiter())
+        finally:
+            await store.aclose()
+    assert asked.state is CacheState.MISSING
+    assert logs == []
 
 
 async def test_lost_server_is_tried_at_most_once_in_100_ms(server: Server) -> None:

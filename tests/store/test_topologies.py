@@ -1,54 +1,74 @@
 """Sentinel and Cluster when their servers change places."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
+from redis.crc import key_slot
+from structlog.testing import capture_logs
+
+from router.core.identities import TenantId
 from router.core.lookups import CacheState
 from router.store.errors import StoreUnavailable
 from router.store.redis_store import RedisStore
+from router.store.seams import TakenJob
 from tests.store.rigs import FOUND, ROUTER, a_job, a_waiter, reading, take_all
-from tests.store.servers import Server, free_ports, running_cluster, running_server, settings_for
+from tests.store.servers import settings_for
+from tests.store.test_call_log import account, finished
+from tests.store.topologies import (
+    MASTERS,
+    is_master,
+    node_id,
+    place_of,
+    running_cluster,
+    running_sentinel,
+    wait_for,
+)
+
+TENANTS = [TenantId(f"tenant-{number}") for number in range(40)]
+"""Of all shards."""
 
 
-@contextmanager
-def running_sentinel(folder: Path) -> Iterator[tuple[str, Server, Server]]:
-    """A master, a replica and a Sentinel that may decide alone: the address, and the first two."""
-    master_port, replica_port, sentinel_port = free_ports(3)
-    with ExitStack() as stack:
-        master = stack.enter_context(running_server(folder / "master", port=master_port))
-        replica = stack.enter_context(
-            running_server(
-                folder / "replica",
-                "",
-                *("--replicaof", f"127.0.0.1 {master_port}", "--repl-diskless-sync-delay", "0"),
-                port=replica_port,
-            )
-        )
-        home = folder / "sentinel"
-        home.mkdir()
-        (home / "sentinel.conf").write_text(
-            f"port {sentinel_port}\nbind 127.0.0.1\ndir {home}\n"
-            f"sentinel monitor main 127.0.0.1 {master_port} 1\n"
-            "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
-        )
-        command = [master.command[0], str(home / "sentinel.conf"), "--sentinel"]
-        sentinel = Server(f"redis://127.0.0.1:{sentinel_port}", command, home)
-        stack.callback(sentinel.stop)
-        sentinel.start()
-        wait_for(lambda: b"master_link_status:up" in replica.say(b"INFO replication\r\n"))
-        wait_for(lambda: b"slaves=1" in sentinel.say(b"INFO sentinel\r\n"))
-        dead, alive = free_ports(1)[0], sentinel_port
-        yield f"redis+sentinel://127.0.0.1:{dead},127.0.0.1:{alive}/main", master, replica
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[RedisStore]:
+    store = RedisStore(settings_for(url, timeout_seconds=0.3))
+    try:
+        yield store
+    finally:
+        await store.aclose()
 
 
-def wait_for(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def owner_of(store: RedisStore, tenant: TenantId) -> str:
+    return store._connections.route.server_of(store._keys.waiters(tenant, ""))
+
+
+async def ask_all(store: RedisStore, number: str) -> None:
+    """One question for each tenant, as soon as it goes through; the answer's token tells both."""
+    async with asyncio.timeout(20):
+        for tenant in TENANTS:
+            while True:
+                with suppress(StoreUnavailable):
+                    await store.lookups.ask(a_job(number, tenant=tenant), a_waiter(f"{number} {tenant}"))
+                    break
+                await asyncio.sleep(0.02)
+
+
+async def take_numbered(store: RedisStore, number: str) -> list[TakenJob]:
+    """The jobs of `ask_all`, once all have come."""
+    taken: dict[TenantId, TakenJob] = {}
+    async with asyncio.timeout(20):
+        while len(taken) < len(TENANTS):
+            jobs = await store.jobs.take(50)
+            taken |= {job.tenant: job for job in jobs if job.job.key.subject == number}
+    return list(taken.values())
+
+
+async def reclaimed(store: RedisStore) -> list[TakenJob]:
+    with suppress(StoreUnavailable):
+        return await store.jobs.reclaim(0)
+    return []
 
 
 async def test_sentinel_s_new_master_is_found_after_a_failover(tmp_path: Path) -> None:
@@ -90,7 +110,7 @@ async def test_cluster_serves_the_other_shards_while_one_master_is_frozen(tmp_pa
     with running_cluster(tmp_path) as (url, servers):
         store = RedisStore(settings_for(url, timeout_seconds=0.3))
         try:
-            tenants = [f"tenant-{number}" for number in range(40)]
+            tenants = TENANTS
             owners = {}
             for tenant in tenants:
                 job = a_job(tenant=tenant)
@@ -130,3 +150,76 @@ async def test_cluster_s_moved_slot_is_followed(tmp_path: Path) -> None:
             assert (first.state, again.state) == (CacheState.MISSING, CacheState.JOINED)
         finally:
             await store.aclose()
+
+
+async def test_cluster_s_new_master_serves_the_dead_one_s_shards(tmp_path: Path) -> None:
+    with running_cluster(tmp_path, has_replicas=True) as (url, servers), capture_logs() as logs:
+        async with opened(url) as store, reading(store.answers(ROUTER)) as inbox:
+            await ask_all(store, "+33100")
+            await take_numbered(store, "+33100")
+            servers[0].stop()
+            wait_for(lambda: is_master(servers[MASTERS]))
+
+            await ask_all(store, "+33200")
+            for job in await take_numbered(store, "+33200"):
+                await store.jobs.settle(job, FOUND)
+            waiting = {f"+33200 {tenant}" for tenant in TENANTS}
+            async with asyncio.timeout(20):
+                while waiting:
+                    waiting.discard((await inbox.get())[0])
+    masters = [line["masters"] for line in logs if line["event"] == "store.cluster_learned"][-1]
+    assert set(masters) == {place_of(server) for server in (*servers[1:MASTERS], servers[MASTERS])}
+
+
+async def test_cluster_s_living_masters_give_up_a_dead_worker_s_jobs(tmp_path: Path) -> None:
+    """What was taken over of one shard is not forgotten because the next one's master is dead."""
+    with running_cluster(tmp_path) as (url, servers):
+        async with opened(url) as store:
+            await ask_all(store, "+33100")
+            await take_numbered(store, "+33100")
+            alive = [tenant for tenant in TENANTS if owner_of(store, tenant) != place_of(servers[0])]
+            servers[0].stop()
+
+            found: set[TenantId] = set()
+            async with asyncio.timeout(10):
+                while len(found) < len(alive):
+                    found |= {job.tenant for job in await reclaimed(store)}
+
+            assert found == set(alive)
+
+
+async def test_cluster_s_living_masters_give_the_calls_that_are_to_be_written(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as (url, servers):
+        async with opened(url) as store:
+            for number, tenant in enumerate(TENANTS):
+                call = account(number, tenant)
+                await store.open_calls.open(call)
+                await store.open_calls.close(call, finished(call))
+            alive = [tenant for tenant in TENANTS if owner_of(store, tenant) != place_of(servers[0])]
+            servers[0].stop()
+
+            found: set[TenantId] = set()
+            async with asyncio.timeout(10):
+                while len(found) < len(alive):
+                    with suppress(StoreUnavailable):
+                        found |= {one.call.tenant for one in await store.call_log.take(50, 60)}
+
+            assert found == set(alive)
+
+
+async def test_cluster_s_slot_on_its_way_to_another_master_costs_its_own_tenants_only(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as (url, servers), capture_logs() as logs:
+        async with opened(url) as store:
+            await ask_all(store, "+33100")
+            moving, *others = [name for name in TENANTS if owner_of(store, name) == place_of(servers[0])]
+            slot = key_slot(store._keys.ready(store._keys.shard(moving)).encode())
+            target = node_id(servers[1])
+            servers[0].say(f"CLUSTER SETSLOT {slot} MIGRATING {target}\r\n".encode())
+
+            with pytest.raises(StoreUnavailable, match=r"(?i)ask|try ?again"):
+                await store.lookups.ask(a_job("+33300", tenant=moving), a_waiter())
+            for tenant in others:
+                if store._keys.shard(tenant) != store._keys.shard(moving):
+                    await store.lookups.ask(a_job("+33300", tenant=tenant), a_waiter())
+
+            assert [line for line in logs if line["event"] == "store.lost"] == []
