@@ -31,7 +31,7 @@ LEAST_SECONDS = 1.0
 def main() -> int:
     given = _arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     if given.replay:
         return _replay(given.replay, console)
     try:
