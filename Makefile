@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live schema crms proofs faults bench bench-history pictures clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live schema crms proofs faults bench bench-history pictures fuzz audit sbom supply clean
 
 PY := .venv/bin/python
 
@@ -62,8 +62,20 @@ bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
 bench-history: test-tools ## the benchmark: 1,000,000 decisions searched on a real PostgreSQL, as JSON
 	@$(PY) -m tests.bench.history
 
+fuzz: setup ## hostile input to every decoder of outside data, as a table; MINUTES=10, TARGETS="ami crm" chooses, SEED=1
+	@$(PY) -m tests.fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),0) $(TARGETS)
+
+supply: setup
+	@deploy/supply/setup
+
+audit: supply ## known vulnerabilities of what is installed; ends with 3 where nobody can be asked
+	@.venv-supply/bin/python -m deploy.supply.audit
+
+sbom: supply ## the bill of materials of what crmroute runs with, as CycloneDX in dist/
+	@.venv-supply/bin/python -m deploy.supply.bill
+
 pictures: test-tools ## the documentation's pictures of every page, in docs/pages
 	@$(PY) -m tests.admin.pages.pictures
 
 clean: ## everything that was fetched or made
-	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-supply .cache .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

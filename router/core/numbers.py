@@ -212,10 +212,16 @@ def _as_number(parsed: PhoneNumber | None) -> _Understood:
     if parsed is None:
         return CallerKind.UNUSABLE, None, ""
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-    if len(e164) > _MOST_E164:
+    if len(e164) > _MOST_E164 or not _reads_as_itself(e164):
         return CallerKind.UNUSABLE, None, ""
     region = phonenumbers.region_code_for_number(parsed) or ""
     return CallerKind.NUMBER, E164(e164), region if region.isalpha() else ""
+
+
+def _reads_as_itself(e164: str) -> bool:
+    """Digits that only look like a number may be written as one that is then read as another."""
+    parsed = _parse(e164, None)
+    return parsed is not None and phonenumbers.format_number(parsed, PhoneNumberFormat.E164) == e164
 
 
 def _parse(text: str, country: str | None) -> PhoneNumber | None:

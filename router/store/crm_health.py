@@ -30,8 +30,11 @@ class RedisCrmHealth:
         if not found:
             return None
         purpose, problem, age_ms, since_ms = found
+        named = purpose.decode(errors="replace")
+        if named not in set(AskedFor):
+            return None  # another version's word for what is not done here
         return LastAsked(
-            purpose=AskedFor(purpose.decode()),
+            purpose=AskedFor(named),
             age_seconds=age_ms / 1000,
             since_seconds=since_ms / 1000,
             problem=problem.decode(errors="replace"),

@@ -16,7 +16,7 @@ import structlog
 from router.core.identities import TenantId
 from router.store.batches import Batcher
 from router.store.connections import Connections, Listener
-from router.store.errors import StoreError
+from router.store.errors import StoreError, StoreUnavailable
 from router.store.keys import Keys
 from router.store.packing import Unreadable, pack, unpack_plan
 from router.store.plan_seam import PlanNumbers, PublishedPlan
@@ -56,8 +56,15 @@ class RedisPlanBoard:
     async def numbers(self) -> PlanNumbers:
         flat = await self._batcher.call(self._keys.plan_numbers, "HGETALL", self._keys.plan_numbers)
         found = dict(zip(flat[::2], flat[1::2], strict=True))
-        mark = found.pop(MARK, b"").decode()
-        return PlanNumbers(mark, {TenantId(name.decode()): int(number) for name, number in found.items()})
+        try:
+            mark = found.pop(MARK, b"").decode()
+            return PlanNumbers(mark, {TenantId(name.decode()): int(number) for name, number in found.items()})
+        except ValueError as error:
+            # Passing it over would say that a tenant is gone.
+            problem = (
+                f"the plans' numbers cannot be read; delete {self._keys.plan_numbers}, and they come anew"
+            )
+            raise StoreUnavailable(problem) from error
 
     async def fetch(self, tenants: Iterable[TenantId]) -> list[PublishedPlan]:
         wanted = list(tenants)
@@ -85,7 +92,7 @@ class RedisPlanBoard:
                     continue
                 if entries:
                     last_id = entries[-1][0].decode()
-                    yield frozenset(TenantId(fields[1].decode()) for _, fields in entries)
+                    yield frozenset(TenantId(fields[1].decode(errors="replace")) for _, fields in entries)
         finally:
             await listener.close()
 

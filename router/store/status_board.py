@@ -46,8 +46,8 @@ class RedisStatusBoard:
     async def read(self) -> Statuses:
         keys = (self._keys.routers, self._keys.servers, self._keys.status_stem)
         told, servers = await self._scripts.run("status_read", keys, REMEMBERED_MS)
-        listed = [_told(RouterName(name.decode()), age_ms, raw) for name, age_ms, raw in told]
-        names = sorted(ServerName(name.decode()) for name in servers)
+        listed = [_told(RouterName(name.decode(errors="replace")), age_ms, raw) for name, age_ms, raw in told]
+        names = sorted(ServerName(name.decode(errors="replace")) for name in servers)
         return Statuses(tuple(sorted(listed, key=lambda one: one.router)), tuple(names))
 
 

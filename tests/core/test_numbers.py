@@ -65,6 +65,7 @@ OTHERS = [
     ("112", "FR", CallerKind.SHORT),
     ("0", "FR", CallerKind.SHORT),
     ("301234", "DE", CallerKind.SHORT),
+    ("00-01-011", "DE", CallerKind.SHORT),  # not +49001011, which is read as another number
     ("26123", "NC", CallerKind.SHORT),
     ("5551234", "US", CallerKind.SHORT),
     ("*123", "FR", CallerKind.SHORT),

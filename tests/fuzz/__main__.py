@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tests.fuzz.apart import fuzz_apart
 from tests.fuzz.engine import Crash, Run
-from tests.fuzz.places import CORPUS, CRASHES, PROJECT
+from tests.fuzz.places import CORPUS, CRASHES
 from tests.fuzz.suite import TARGETS, UnknownTarget, chosen
 from tests.fuzz.table import crash_lines, line, listing, table
 from tests.fuzz.targets import Target
@@ -31,7 +31,7 @@ LEAST_SECONDS = 1.0
 def main() -> int:
     given = _arguments()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     if given.replay:
         return _replay(given.replay, console)
     try:
@@ -46,7 +46,7 @@ def main() -> int:
     console.print(table(runs))
     for target, run in runs:
         for crash in run.crashes:
-            console.print(*crash_lines(target, crash, _keep(target, crash)), sep="\n", soft_wrap=True)
+            console.print(*crash_lines(target, crash, place_of(target, crash)), sep="\n", soft_wrap=True)
     return 1 if any(run.crashes for _, run in runs) else 0
 
 
@@ -57,6 +57,8 @@ def _run(targets: Sequence[Target], seconds: float, seed: int, console: Console)
         with console.status(f"{target.name} ({number} of {len(targets)}, {each:.0f} s each)"):
             run = fuzz_apart(target, each, seed)
         _keep_corpus(target, run)
+        for crash in run.crashes:
+            _keep(target, crash)
         runs.append((target, run))
         if not console.is_terminal:
             console.print(line(target, run))
@@ -70,13 +72,15 @@ def _keep_corpus(target: Target, run: Run) -> None:
         (folder / _name(data)).write_bytes(data)
 
 
-def _keep(target: Target, crash: Crash) -> Path:
-    folder = CRASHES / target.name
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _name(crash.data)
+def _keep(target: Target, crash: Crash) -> None:
+    path = place_of(target, crash)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(crash.data)
     path.with_suffix(".txt").write_text(crash.failure.story)
-    return path.relative_to(PROJECT)
+
+
+def place_of(target: Target, crash: Crash) -> Path:
+    return CRASHES / target.name / _name(crash.data)
 
 
 def _name(data: bytes) -> str:

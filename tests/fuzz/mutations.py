@@ -4,6 +4,7 @@ Bytes alone rarely get past a decoder's first look; trees alone never break its 
 falls back to bytes now and then, and whenever the input is none.
 """
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from random import Random
@@ -104,7 +105,7 @@ def _bend_value(random: Random, container: Any, key: Any, other: Tree) -> None:
         case 4:
             places = list(_places([other]))
             from_container, from_key = random.choice(places)
-            container[key] = from_container[from_key]
+            container[key] = copy.deepcopy(from_container[from_key])  # else a tree may come to hold itself
         case 5 if isinstance(container, dict):
             container[random.choice((*TEXTS[:60], *container))] = container.pop(key)
         case 6 if isinstance(value, list | dict) and value:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.fuzz.engine import Crash, Run
+from tests.fuzz.places import PROJECT
 from tests.fuzz.targets import Target
 
 COLUMNS = (
@@ -86,6 +87,6 @@ def crash_lines(target: Target, crash: Crash, kept: Path) -> list[Text]:
         Text(f"{target.name}: {crash.failure.place}", "bold red"),
         Text(f"  {crash.failure.story.strip().splitlines()[-1][:200]}"),
         Text(f"  input   {len(crash.data)} bytes: {data}"),
-        Text(f"  replay  .venv/bin/python -m tests.fuzz --replay {kept}"),
+        Text(f"  replay  .venv/bin/python -m tests.fuzz --replay {kept.relative_to(PROJECT)}"),
         Text(""),
     ]

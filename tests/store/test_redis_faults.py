@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.core.breakers import Health, Verdict
+from router.core.crm_states import AskedFor
 from router.core.errands import ListModules
 from router.core.identities import IntegrationName, TenantId
 from router.core.lookups import CacheState
@@ -402,6 +404,34 @@ async def test_unreadable_entries_do_not_stop_readers(server: Server) -> None:
 
         assert await asyncio.wait_for(inbox.get(), 3) == ("t1", FOUND)
         assert await store.decisions.latest(5) == [a_decision()]
+
+
+@pytest.mark.parametrize(("name", "number"), [(b"acme", b"seven"), (b"\xff", b"7"), (b"acme", b"9" * 5_000)])
+async def test_unreadable_numbers_of_plans_say_what_to_do(server: Server, name: bytes, number: bytes) -> None:
+    """No tenant is taken for gone because of them; readers go on with what they have."""
+    async with opened(server) as store:
+        await ask_until_it_works(store)
+        key, batcher = store._keys.plan_numbers, store._batcher
+        await batcher.call(key, "HSET", key, name, number)
+
+        with pytest.raises(StoreUnavailable, match=f"delete {re.escape(key)}, and they come anew"):
+            await store.plans.numbers()
+
+        await batcher.call(key, "DEL", key)
+        assert (await store.plans.numbers()).numbers == {}
+
+
+async def test_words_of_another_version_are_passed_over(server: Server) -> None:
+    async with opened(server) as store:
+        await ask_until_it_works(store)
+        acme, crm = TenantId("acme"), IntegrationName("crm")
+        await store.crm_health.note(acme, crm, "r1", AskedFor.LOOKUP, "")
+        key = store._keys.crm_health(acme, crm)
+        fields = await store._batcher.call(key, "HGETALL", key)
+        (place,) = [at for at, text in enumerate(fields) if text == AskedFor.LOOKUP.value.encode()]
+        await store._batcher.call(key, "HSET", key, fields[place - 1], b"\xff of tomorrow")
+
+        assert await store.crm_health.read(acme, crm, "r1") is None
 
 
 @pytest.mark.parametrize("garbage", [b"\xc1", b"\xa1\xff", b"\x91" * 5_000, b"\x92\xa1\xff\x80"])

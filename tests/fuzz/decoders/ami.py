@@ -128,7 +128,11 @@ def _streams() -> Sequence[bytes]:
         message({"Event": "FullyBooted", "Uptime": "1000", "Status": "Fully Booted"}),
         message({"Response": "Success", "AsteriskVersion": "22.10.1~dfsg+~cs6.16.60671435-1"}),
     ]  # fmt: skip
-    return [*usual, b"".join(usual), *(announced(one) for one in CALLERS[::9])]
+    return [
+        *usual,
+        b"".join(usual),
+        *(announced(one, is_escaped=at % 2 == 0) for at, one in enumerate(CALLERS[::9])),
+    ]
 
 
 def _answers() -> Sequence[bytes]:
