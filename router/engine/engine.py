@@ -24,11 +24,10 @@ from router.core.calls import Call, CallState, Moment
 from router.core.decide import Limits, park
 from router.core.events import AsteriskEvent, CallerHungUp, CallParked, LookupAnswered
 from router.core.identities import RouterName, ServerName, Uniqueid
-from router.core.leases import Duty
 from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import Plans
 from router.engine.call_logger import CallLogger
-from router.engine.inboxes import Inbox, InboxKey
+from router.engine.inboxes import Inbox, InboxKey, Standing
 from router.engine.perform import Performance
 from router.engine.recorder import Recorder
 from router.store.seams import LookupQueue
@@ -49,15 +48,15 @@ class Engine:
         plans: Plans,
         limits: Limits,
         now: Callable[[], Moment],
-        duty: Callable[[ServerName], Duty],
+        leases: Standing,
     ) -> None:
         self._router = router
         self._plans = plans
         self._limits = limits
         self._now = now
-        self._duty = duty
+        self._leases = leases
         self._call_logger = call_logger
-        self._performance = Performance(router, links, queue, recorder, call_logger, now)
+        self._performance = Performance(router, links, queue, recorder, call_logger, now, leases.leaves)
         self._inboxes: dict[InboxKey, Inbox] = {}
         self._inboxes_by_token: dict[str, Inbox] = {}
         self._link_numbers: dict[ServerName, int] = {}
@@ -140,14 +139,14 @@ class Engine:
             performer=self._performance,
             limits=self._limits,
             now=self._now,
-            duty=self._duty,
+            leases=self._leases,
             on_ended=self._close,
         )
         self._inboxes[key] = inbox
         self._inboxes_by_token[inbox.token] = inbox
         plan = self._plans.plan(event.tenant)
         try:
-            duty = self._duty(key[0])
+            duty = self._leases.duty(key[0])
             inbox.begin(park(event, plan, self._now(), self._limits, self._router, duty))
         except Exception:
             # One tenant's configuration must not stop the news of the others; the dialplan has the caller.
