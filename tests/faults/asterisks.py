@@ -82,7 +82,7 @@ def router_stopped(site: FaultSite, scale: Scale) -> Row:
     site.pbx.command("dialplan reload")
     for _ in range(loops):
         site.asterisk.originate("s", context="fault-noise", app="Wait", data="600")
-    heard_per_second = _events_in_a_second(site, scale.of(1900, 500))
+    heard_per_second = _events_in_a_second(site, scale.of(1900, 950))
     mark = site.mark()
     # The calls outlast what the steps take on a busy machine, so that some are parked when all is over.
     placed = site.call(rate * scale.of(20, 15), rate)
