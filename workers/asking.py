@@ -253,17 +253,14 @@ def _retry_after(response: Response) -> float | None:
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 12:
         return float(text)
+    # A date counts from the CRM's own clock, which its Date header shows.
+    moment, sent = _moment(text), _moment(response.headers.get("date", ""))
+    return max((moment - sent).total_seconds(), 0.0) if moment and sent else None
+
+
+def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
-    # A date counts from the CRM's own clock, which its Date header shows.
-    try:
-        sent = parsedate_to_datetime(response.headers.get("date", ""))
-    except (ValueError, TypeError):
-        return None
-    return max((_utc(moment) - _utc(sent)).total_seconds(), 0.0)
-
-
-def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -95,7 +95,11 @@ def _has_none_left(headers: Mapping[str, str]) -> bool:
         return True
     used, _, most = headers.get("sforce-limit-info", "").partition("api-usage=")[2].partition("/")
     most = most.partition(",")[0].strip()
-    return used.isdecimal() and most.isdecimal() and int(used) >= int(most)
+    return _is_count(used) and _is_count(most) and int(used) >= int(most)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) < 16
 
 
 def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:

@@ -23,7 +23,7 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
-from router.core.breakers import Verdict
+from router.core.breakers import Health, Verdict
 from router.core.identities import TenantId
 from router.core.lookups import Answer
 from router.core.rules import Outcome
@@ -31,7 +31,7 @@ from router.core.tenants import CacheAges
 from router.settings.trouble import Trouble
 from router.store.cached import is_kept
 from router.store.errors import StoreError
-from router.store.seams import NO_VERDICT, JobQueue, LaneName, TakenJob
+from router.store.seams import NO_VERDICT, JobQueue, LaneName, Part, TakenJob
 from workers.catalogue import Catalogue
 from workers.crm_health import CrmHealth
 from workers.errors import IntegrationUnusable
@@ -164,38 +164,44 @@ class Runner:
             log.exception("worker.job_broken", error=type(error).__name__, **named(taken.job))
             await self._settle(taken, self._failed(BROKEN), NO_VERDICT, deadline_at)
             return
-        answer, is_late = judged.answer, judged.late is not None
+        answer = judged.answer
         if not is_current:
             log.warning("worker.other_settings", **named(taken.job))
             taken = replace(taken, job=replace(taken.job, cache=NOT_KEPT))
             answer = replace(answer, problem=f"{answer.problem}; {OTHER_SETTINGS}".removeprefix("; "))
-        await self._settle(taken, answer, judged.verdict, deadline_at, goes_on=is_late)
+        part = Part.IN_TIME if judged.late else Part.WHOLE
+        await self._settle(taken, answer, judged.verdict, deadline_at, part)
         if self._health is not None:
             await self._health.note_lookup(found, answer)
         if judged.late is not None:
-            await self._settle_late(taken, judged.late, deadline_at)
+            await self._settle_late(taken, judged.late, judged.verdict, deadline_at)
 
-    async def _settle_late(self, taken: TakenJob, late: LateLookup, deadline_at: float) -> None:
+    async def _settle_late(
+        self, taken: TakenJob, late: LateLookup, verdict: Verdict, deadline_at: float
+    ) -> None:
         answer = await late.answer()
+        verdict = replace(verdict, paused_seconds=0.0)
         if answer is not None:
             log.info("lookup.late", outcome=answer.outcome, **named(taken.job))
-        await self._offer(taken, answer or NEVER_CAME, NO_VERDICT, deadline_at)
+            if verdict.health is Health.UNWELL:
+                verdict = replace(verdict, health=Health.SLOW)
+        await self._offer(taken, answer or NEVER_CAME, verdict, deadline_at, Part.LATE)
 
     async def _settle(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, part: Part = Part.WHOLE
     ) -> None:
         if not answer.is_cacheable:
             log.info("lookup.failed", outcome=answer.outcome, problem=answer.problem, **named(taken.job))
-        await self._offer(taken, answer, verdict, deadline_at, goes_on=goes_on)
+        await self._offer(taken, answer, verdict, deadline_at, part)
 
     async def _offer(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict, deadline_at: float, part: Part = Part.WHOLE
     ) -> None:
         """Until it is done, or nobody can want it any more."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                waiters = await self._jobs.settle(taken, answer, verdict, goes_on=goes_on)
+                waiters = await self._jobs.settle(taken, answer, verdict, part)
                 self._store.worked()
                 log.debug("lookup.settled", outcome=answer.outcome, waiters=waiters, **named(taken.job))
                 return

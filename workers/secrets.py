@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from router.core.display import one_line
 from router.core.problems import Path, path_text
 from router.settings.errors import SecretMissing
 from router.settings.secrets import resolve_secret
@@ -82,4 +83,4 @@ def _told(refused: msgspec.ValidationError) -> str:
     """msgspec's own words, with the place as people count."""
     text, _, place = str(refused).partition(" - at `$")
     path: Path = tuple(part for part in place.rstrip("`").strip(".").split(".") if part)
-    return f"{path_text(path)}: {text}" if path else text
+    return one_line(f"{path_text(path)}: {text}" if path else text, 300)

@@ -67,7 +67,8 @@ class RunningAsterisk:
     pjsip, queues                  text added to pjsip.conf and queues.conf
     verbose                        level of the full log: 2 is cheap, 5 shows every step; 0 and 1 leave
                                    the ledger out, for a benchmark
-    ami_secret                     of the accounts router-a, router-b and rig; random when not given
+    ami_secret                     of the accounts router-a, router-b, prove and rig; random when not given
+    certificate                    PEM of a key and its certificate: AMI over TLS, too, on `ports.ami_tls`
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class RunningAsterisk:
         queues: str = "",
         verbose: int = 2,
         ami_secret: str | None = None,
+        certificate: str = "",
         boot_seconds: float = 60.0,
     ) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}", name):
@@ -97,6 +99,7 @@ class RunningAsterisk:
         self._files = dict(files or {})
         self._added = {"pjsip.conf": pjsip, "queues.conf": queues}
         self._verbose = verbose
+        self._certificate = certificate
         self._boot_seconds = boot_seconds
         self._root = _asterisk_root()
         self._process: subprocess.Popen[bytes] | None = None
@@ -290,6 +293,7 @@ class RunningAsterisk:
         for part in ("etc", "spool/voicemail", "spool/tmp", "log", "run", "lib/moh", "keys"):
             (made / part).mkdir(parents=True)
         _write_music(made / "lib" / "moh" / "music.wav")
+        (made / "keys" / "manager.pem").write_text(self._certificate)
         for file_name, text in self._rendered().items():
             (made / "etc" / file_name).write_text(text)
 
@@ -339,13 +343,26 @@ class RunningAsterisk:
 
     def _accounts(self, text: str) -> str:
         text = _with_value(text, "port", str(self.ports.ami))
+        # The account that is shipped as a comment, for whoever places test calls.
+        head, begin, prove = text.partition(";[prove]")
+        text = head + begin[1:] + re.sub(r"(?m)^;", "", prove)
         text = re.sub(r"(?m)^secret = .*$", f"secret = {self.ami_secret}", text)
+        if self._certificate:
+            text = self._with_tls(text)
         # The rig's own account: CLI commands, and no events.
         return text + (
             f"\n[rig]\nsecret = {self.ami_secret}\n"
             "deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\n"
             "read = system\nwrite = all\nwritetimeout = 5000\ndisplayconnects = no\n"
         )
+
+    def _with_tls(self, text: str) -> str:
+        """The lines that are shipped as comments, with places of this instance's own."""
+        pem = f"{self._inside}/keys/manager.pem"
+        places = {"tlsbindaddr": f"127.0.0.1:{self.ports.ami_tls}", "tlscertfile": pem, "tlsprivatekey": pem}
+        for key, value in {"tlsenable": "yes", **places}.items():
+            text = _with_value(text.replace(f"\n;{key} = ", f"\n{key} = "), key, value)
+        return text
 
     def _wait_booted(self, process: "subprocess.Popen[bytes]") -> None:
         """Returns when Asterisk says FullyBooted to an AMI login: it listens before everything is loaded."""

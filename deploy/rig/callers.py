@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.rig.ports import free_media_port
+
 SCENARIOS = Path(__file__).resolve().parent / "sipp"
 _ULAW_SECONDS = 2
 _ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d\t)", re.MULTILINE)
@@ -195,7 +197,7 @@ def start_calls(
     (directory / "callers.csv").write_bytes(_injected(callers, did))
     command = [
         "sipp", f"127.0.0.1:{sip_port}", "-sf", "scenario.xml", "-inf", "callers.csv",
-        "-i", source, "-p", str(_free_port(source)), "-mi", source, "-mp", str(_free_port(source)),
+        "-i", source, "-p", str(_free_port(source)), "-mi", source, "-mp", str(free_media_port(source)),
         "-m", str(count), *_rate(rate), "-l", str(max(count, 1)), "-nostdin",
         "-trace_stat", "-stf", "statistics.csv", "-fd", "3600", "-trace_err", "-error_file", "errors",
         "-recv_timeout", str(answer_ms + 5000),

@@ -13,6 +13,8 @@ class Ports:
     sip: int
     rtp_first: int
     rtp_last: int
+    ami_tls: int = 0
+    """Used where the server has a certificate."""
 
 
 def free_ports(rtp_ports: int = 2000) -> Ports:
@@ -23,10 +25,15 @@ def free_ports(rtp_ports: int = 2000) -> Ports:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ami:
         ami.bind(("127.0.0.1", 0))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ami_tls,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip,
+        ):
+            ami_tls.bind(("127.0.0.1", 0))
             sip.bind(("127.0.0.1", 0))
             first = _free_rtp_range(rtp_ports)
-            return Ports(ami.getsockname()[1], sip.getsockname()[1], first, first + rtp_ports - 1)
+            ami_port, sip_port, tls_port = (one.getsockname()[1] for one in (ami, sip, ami_tls))
+            return Ports(ami_port, sip_port, first, first + rtp_ports - 1, tls_port)
 
 
 def _free_rtp_range(count: int) -> int:
@@ -38,10 +45,19 @@ def _free_rtp_range(count: int) -> int:
     raise AsteriskFailed("no free range of RTP ports")
 
 
-def _is_free_udp(port: int) -> bool:
+def free_media_port(address: str) -> int:
+    """The first of the ports that a caller takes for sound, and for video beside it, in use or not."""
+    for _ in range(50):
+        first = 10000 + 4 * secrets.randbelow((32000 - 10000) // 4)
+        if all(_is_free_udp(first + more, address) for more in range(4)):
+            return first
+    raise AsteriskFailed("no free ports for a caller's media")
+
+
+def _is_free_udp(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError:
             return False
     return True

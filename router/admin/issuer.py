@@ -207,10 +207,7 @@ class Issuer:
             raise IssuerRefused(f"{place}: {status} {_error_in(body)}")
         if status != 200:
             raise IssuerUnavailable(f"{place}: {status}")
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except msgspec.DecodeError as error:
-            raise IssuerUnavailable(f"{place}: the answer is not what it should be: {error}") from None
+        return read_answer(place, body, shape)
 
     async def _sent(self, request: httpx.Request) -> tuple[int, bytes]:
         answer = await self._client.send(request, stream=True)
@@ -233,6 +230,14 @@ def open_issuer(admin: AdminSettings, clock: Callable[[], float]) -> Issuer | No
     return Issuer(settings, client_secret(settings), admin.base_url + RETURN_PATH, clock)
 
 
+def read_answer(place: str, body: bytes, shape: type[T]) -> T:
+    """Raises IssuerUnavailable."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise IssuerUnavailable(f"{place}: the answer is not what it should be: {error}") from None
+
+
 def _made(key: str, what: str) -> str:
     """What stands for the key in one place, and tells nothing of it or of another place."""
     return hmac.new(key.encode(), f"crmroute {what}".encode(), "sha256").hexdigest()
@@ -248,5 +253,5 @@ def _error_in(body: bytes) -> str:
     """The code of an OAuth error; its description could hold anything."""
     try:
         return repr(msgspec.json.decode(body, type=dict[str, Any]).get("error", ""))[:100]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""

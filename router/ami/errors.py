@@ -6,6 +6,7 @@ AmiError
  |    +-- AnswerMissing     Asterisk did not answer an action in time; it may still carry the action out
  +-- ServerRefused      a person must mend something; trying again soon does not help
  |    +-- LoginRefused      the account, its secret or its address is not accepted
+ |    +-- CertificateRefused   TLS: the certificate, its authority or the port is not the right one
  |    +-- ServerTooOld      an Asterisk that loses calls by known faults
  |    +-- NotAsterisk       what answers there does not speak AMI
  +-- UnsafeAction       a name or value cannot be sent to Asterisk; nothing was sent
@@ -37,7 +38,12 @@ class LoginRefused(ServerRefused):
 
 
 class CertificateRefused(ServerRefused):
-    pass
+    """TLS cannot begin; `mend` says what puts it right."""
+
+    def __init__(self, what: str, mend: str = "") -> None:
+        super().__init__(f"{what} ({mend})" if mend else what)
+        self.what = what
+        self.mend = mend
 
 
 class ServerTooOld(ServerRefused):

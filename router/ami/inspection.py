@@ -1,9 +1,9 @@
 """The doctor's questions to an Asterisk server: none of them changes anything there.
 
-A session of its own over AMI, logged in as the router would be, with events off. What the account may do is
-asked of Asterisk itself (`ListCommands` lists the actions that the account is allowed, each with the classes
-that allow it), so no forbidden action is ever tried. The calls' own sessions are the business of
-`router.ami.link`.
+A session of its own over AMI, logged in as the router would be, with events off unless somebody listens. What
+the account may do is asked of Asterisk itself (`ListCommands` lists the actions that the account is allowed,
+each with the classes that allow it), so no forbidden action is ever tried. The calls' own sessions are the
+business of `router.ami.link`.
 
 What AMI cannot tell: whether the account has `read = user`, which only a call proves.
 """
@@ -12,12 +12,13 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
 from router.ami.errors import AnswerMissing, LinkFailed, LinkLost, LoginRefused, NotAsterisk, UnsafeAction
+from router.ami.tls import refused, tls_context
 from router.core.destinations import Destination
 from router.settings.model import AsteriskServer
 
@@ -27,6 +28,7 @@ LIST_LINE = re.compile(r"\(Priv: ([^)]*)\)\s*$")
 UNSAFE = re.compile(r"[\r\n\0]")
 
 Headers = dict[str, list[str]]
+OnEvent = Callable[[Headers], None]
 
 
 class Reply(Struct, frozen=True):
@@ -65,7 +67,14 @@ def first(headers: Headers, name: str) -> str:
 class Inspection:
     """One logged-in session. Every question has the same time limit; a server that is silent raises."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        seconds: float,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        self._on_event = on_event
         self._reader = reader
         self._writer = writer
         self._seconds = seconds
@@ -85,7 +94,9 @@ class Inspection:
         self._listening = asyncio.create_task(self._listen())
 
     async def log_in(self, username: str, secret: str) -> None:
-        reply = await self.ask("Login", Username=username, Secret=secret, Events="off")
+        reply = await self.ask(
+            "Login", Username=username, Secret=secret, Events="on" if self._on_event else "off"
+        )
         if not reply.is_success:
             raise LoginRefused(reply.message or "no reason was given")
 
@@ -176,6 +187,8 @@ class Inspection:
     def _take(self, message: Headers) -> None:
         future, events = self._waiting.get(first(message, "ActionID"), (None, []))
         if future is None or future.done():
+            if self._on_event is not None and "Event" in message:
+                self._on_event(message)
             return
         if "Event" in message:
             is_last = first(message, "EventList").lower() == "complete"
@@ -190,27 +203,25 @@ class Inspection:
 
 @asynccontextmanager
 async def inspecting(
-    server: AsteriskServer, connect_seconds: float, seconds: float
+    server: AsteriskServer, connect_seconds: float, seconds: float, on_event: OnEvent | None = None
 ) -> AsyncIterator[Inspection]:
-    """A session that is logged in. Raises AmiError."""
+    """A session that is logged in; `on_event` hears what the account may. Raises AmiError."""
     try:
         async with asyncio.timeout(connect_seconds):
             reader, writer = await asyncio.open_connection(
-                server.host, server.port, ssl=_tls(server), limit=MESSAGE_BYTES
+                server.host, server.port, ssl=tls_context(server), limit=MESSAGE_BYTES
             )
+    except ssl.SSLError as error:
+        raise refused(error, server) or LinkFailed(_reason(error)) from error
     except (OSError, TimeoutError) as error:
         raise LinkFailed(_reason(error)) from error
-    inspection = Inspection(reader, writer, seconds)
+    inspection = Inspection(reader, writer, seconds, on_event)
     try:
         await inspection.greet()
         await inspection.log_in(server.username, server.secret)
         yield inspection
     finally:
         await inspection.close()
-
-
-def _tls(server: AsteriskServer) -> ssl.SSLContext | None:
-    return ssl.create_default_context(cafile=server.tls_ca_file or None) if server.tls else None
 
 
 def _reason(error: BaseException) -> str:

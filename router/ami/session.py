@@ -19,7 +19,6 @@ from msgspec import Struct
 from router.ami import outbound
 from router.ami.errors import (
     AnswerMissing,
-    CertificateRefused,
     LinkFailed,
     LinkLost,
     LoginRefused,
@@ -30,6 +29,7 @@ from router.ami.heartbeat import AsteriskClock, ping
 from router.ami.messages import AmiMessage
 from router.ami.outbound import ActionHeaders
 from router.ami.protocol import AmiProtocol, OneConnection, SentAction
+from router.ami.tls import refused, tls_context
 from router.ami.versions import judge
 from router.settings.model import AmiSettings, AsteriskServer
 
@@ -174,7 +174,7 @@ class Session:
     async def _connect(self, server: AsteriskServer) -> None:
         """Until Asterisk greets: the secret goes to nobody else."""
         loop = asyncio.get_running_loop()
-        tls = _tls_context(server)
+        tls = tls_context(server)
         try:
             async with asyncio.timeout(self._ami.connect_seconds):
                 connecting = loop.create_task(
@@ -185,8 +185,8 @@ class Session:
                 await self._greeted.wait()
         except TimeoutError as error:
             raise LinkFailed(f"no connection in {self._ami.connect_seconds:g} s") from error
-        except ssl.SSLCertVerificationError as error:
-            raise CertificateRefused(error.verify_message or "the certificate is not valid") from error
+        except ssl.SSLError as error:
+            raise refused(error, server) or LinkFailed(_reason(error)) from error
         except (OSError, UnicodeError) as error:
             raise LinkFailed(_reason(error)) from error
         if self.problem and self.protocol.splitter.greeting is None and self.protocol.splitter.problem:
@@ -251,15 +251,6 @@ def _problem_of(action: SentAction) -> str:
     if answer is None:
         return "no answer"
     return "" if answer.is_success else answer.get("message") or "refused"
-
-
-def _tls_context(server: AsteriskServer) -> ssl.SSLContext | None:
-    if not server.tls:
-        return None
-    try:
-        return ssl.create_default_context(cafile=server.tls_ca_file or None)
-    except OSError as error:
-        raise CertificateRefused(f"{server.tls_ca_file} cannot be used: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

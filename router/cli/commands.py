@@ -45,6 +45,12 @@ TenantNames = Annotated[
 PruneOption = Annotated[
     bool, Parameter(negative="", show_default=False, help="Remove tenants of files whose file is gone.")
 ]
+AccountOption = Annotated[
+    str, Parameter(help="The AMI account that may originate; its secret is in CRMROUTE_PROVE_SECRET.")
+]
+SecretFileOption = Annotated[
+    Path | None, Parameter(show_default=False, help="Or in this file; or it is asked for.")
+]
 app["--help"].group = OTHER
 app["--version"].group = OTHER
 
@@ -229,11 +235,52 @@ app.command(crm)
 
 
 @app.command(group=ASKING)
-def doctor(*, invocation: Invoked) -> ExitCode:
+def prove(
+    *,
+    server: Annotated[
+        str, Parameter(show_default=False, help="Which Asterisk server; needed where there are several.")
+    ] = "",
+    yes: Annotated[
+        bool, Parameter(("--yes", "-y"), negative="", show_default=False, help="Do not ask.")
+    ] = False,
+    burst: Annotated[int, Parameter(help="How many calls the burst has, 1 to 500.")] = 50,
+    live_most: Annotated[
+        int, Parameter(help="Refuse a server with more live calls than that: it looks like production.")
+    ] = 10,
+    account: AccountOption = "prove",
+    secret_file: SecretFileOption = None,
+    invocation: Invoked,
+) -> ExitCode:
+    """Place harmless test calls on a staging server and print their ledger."""
+    from router.cli.prove.proving import Wishes, prove_site
+
+    if not 1 <= burst <= 500:
+        raise WrongUsage(f"--burst {burst}: that is no burst to place", "Give a number from 1 to 500.")
+    wishes = Wishes(server, account, secret_file, burst, live_most, yes)
+    return asyncio.run(prove_site(invocation.screen, invocation.config, wishes))
+
+
+@app.command(group=ASKING)
+def doctor(
+    *,
+    call: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Also place two test calls on each server, one with the router paused.",
+        ),
+    ] = False,
+    account: AccountOption = "prove",
+    secret_file: SecretFileOption = None,
+    invocation: Invoked,
+) -> ExitCode:
     """Look at all that calls depend on, and say how to mend it."""
+    from router.cli.doctor.call import Caller
     from router.cli.doctor.examine import examine_site
 
-    return asyncio.run(examine_site(invocation.screen, invocation.config))
+    caller = Caller.named(account, secret_file) if call else None
+    return asyncio.run(examine_site(invocation.screen, invocation.config, caller))
 
 
 @app.command(group=CHANGING)

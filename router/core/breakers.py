@@ -6,9 +6,10 @@
        │                                                          └──────── it failed ────────┤
        └──────────────────────────────────── it brought an answer ────────────────────────────┘
 
-An answer that says the CRM is there closes nothing but by the probe: what was asked before the breaker
-opened tells of a time that is over. Only failures that tell of the CRM's own health count; an unknown
-caller, a wrong field or a refused password are answers.
+An answer that comes too late for its caller shows a CRM that is slow and not one that is down: it counts in
+the share, and ends a row. An answer that says the CRM is there closes nothing but by the probe: what was
+asked before the breaker opened tells of a time that is over. Only failures that tell of the CRM's own health
+count; an unknown caller, a wrong field or a refused password are answers.
 
 The workers share one breaker: its state lies in Redis, and `router/store/scripts/queue_prelude.lua` does
 there what these functions do for the store in memory. Moments are seconds of any one clock.
@@ -47,6 +48,8 @@ class Health(StrEnum):
     """What a look-up tells of its CRM."""
 
     WELL = "well"
+    SLOW = "slow"
+    """It answered, too late for the caller."""
     UNWELL = "unwell"
     UNTOLD = "untold"
     """It was not asked, or not long enough to know."""
@@ -138,8 +141,10 @@ def noted(breaker: Breaker, job_id: str, verdict: Verdict, now: float, jitter: f
     match verdict.health:
         case Health.WELL:
             return CLOSED if is_probe else _answered(breaker, now)
-        case Health.UNWELL:
-            breaker = replace(breaker, failures=breaker.failures + 1, problem=verdict.problem[:PROBLEM_MOST])
+        case Health.SLOW | Health.UNWELL:
+            is_in_row = verdict.health is Health.UNWELL or breaker.is_open
+            failures = breaker.failures + 1 if is_in_row else 0
+            breaker = replace(breaker, failures=failures, problem=verdict.problem[:PROBLEM_MOST])
             if is_probe:
                 return _opened(breaker, now, jitter)
             return breaker if breaker.is_open else _failed(breaker, now, jitter)

@@ -20,6 +20,7 @@ from router.core.numbers import CallerKind, understand_called, understand_caller
 from router.core.problems import Path, Problem, error, pick_one, warning
 from router.core.rules import Location, Rule
 from router.core.tenants import Tenant
+from router.core.test_calls import OWN_TENANTS
 
 __all__ = ["CheckLimits", "Problem", "check_tenant"]
 
@@ -63,6 +64,10 @@ def _check_signs(tenant: Tenant) -> Iterator[Problem]:
             if one.greeting
         ),
     ]
+    if tenant.id in OWN_TENANTS:
+        yield error(
+            ("id",), f"`{tenant.id}` is the tenant of crmroute’s own test calls", "Name it otherwise."
+        )
     for path, name in names:
         if not name.isprintable():
             yield error(path, f"`{one_line(name, 40)}` has a sign that does not show", "Write it anew.")

@@ -4,8 +4,9 @@ One record is written for each parking that ended, whoever won. `router.core.exp
 """
 
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from router.core.identities import ChannelName, RouterName, RuleName, ServerName, TenantId, Uniqueid
 from router.core.lookups import CacheState
@@ -82,6 +83,10 @@ class Ending(StrEnum):
     """A dry run: no call was moved."""
 
 
+LATEST_MOMENT = 253_370_764_800
+"""Seconds since the epoch of the year 9999, of which every time zone has a date."""
+
+
 class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
     call_id: Uniqueid
     linkedid: Uniqueid
@@ -90,7 +95,7 @@ class Decision(Struct, frozen=True, omit_defaults=True, kw_only=True):
     channel: ChannelName
     router: RouterName
     tenant: TenantId
-    parked_at: float
+    parked_at: Annotated[float, Meta(ge=0, lt=LATEST_MOMENT)]
     """Seconds since the epoch, by the router's clock."""
     called_received: str
     called: str

@@ -97,7 +97,7 @@ def _answer(pretended: Pretended, field: str) -> Answer:
 
 def read_value(text: str) -> Value:
     """As a CRM's JSON has it: `42`, `true`, `null`, `["a"]` and `"42"` are read as JSON, the rest is text."""
-    with suppress(msgspec.DecodeError):
+    with suppress(msgspec.DecodeError, UnicodeEncodeError):
         read: Scalar | list[Scalar] = msgspec.json.decode(text, type=Scalar | list[Scalar])
         return read
     return text

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from router.core.destinations import DestinationKind, Target
 from router.core.identities import IntegrationName, RuleName
+from router.core.packable import WHOLE_LEAST, WHOLE_MOST, require_packable
 
 
 class Location(StrEnum):
@@ -86,7 +87,8 @@ class SeveralPolicy(StrEnum):
     OUTCOME = "several"
 
 
-type_of_value = str | int | float | bool | list[str | int | float | bool]
+WholeNumber = Annotated[int, Meta(ge=WHOLE_LEAST, le=WHOLE_MOST)]
+type_of_value = str | WholeNumber | float | bool | list[str | WholeNumber | float | bool]
 RuleValue = type_of_value | None
 """The right-hand side of a line, as a file or a form gives it; None where the operator takes none."""
 
@@ -147,6 +149,9 @@ class Credentials(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     password: Any = None
     """A text, or a reference: `{ env = "NAME" }` or `{ file = "/path" }`."""
 
+    def __post_init__(self) -> None:
+        require_packable(self.password)
+
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a rule asks: an integration and its modules, or a custom URL of its own."""
@@ -157,6 +162,9 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     credentials: Credentials | None = None
     custom: dict[str, Any] | None = None
     """The settings of the custom URL connector, for a rule with an address of its own."""
+
+    def __post_init__(self) -> None:
+        require_packable(self.custom)
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

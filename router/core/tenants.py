@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from router.core.call_logs import LogOptions
 from router.core.destinations import Target
 from router.core.identities import IntegrationName, RuleName, TenantId
+from router.core.packable import require_packable
 from router.core.rules import Rule
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -58,6 +59,9 @@ class Integration(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Of all workers together; None: what the connector's manifest says."""
     log: LogOptions = LogOptions()
     """Which finished calls are written into the CRM, and how."""
+
+    def __post_init__(self) -> None:
+        require_packable(self.settings)
 
 
 class Tenant(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

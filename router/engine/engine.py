@@ -1,15 +1,19 @@
 """The engine of one router: where a call enters, and which inbox its news goes to.
 
 News from every Asterisk server and answers from every worker arrive here, in order, in one event loop. The
-engine finds the call's inbox, or opens one for a call that is parked. What is decided is decided in
-`router.core`; what is done is done in `router.engine.perform`.
+engine finds the call's inbox, or opens one for a call that is parked; where there is more than can be handled
+at once, tenants take turns (`router.engine.turns`). What is decided is decided in `router.core`; what is done
+is done in `router.engine.perform`.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from secrets import token_hex
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router.ami.seam import (
     AsteriskLink,
@@ -23,16 +27,26 @@ from router.ami.seam import (
 from router.core.calls import Call, CallState, Moment
 from router.core.decide import Limits, park
 from router.core.events import AsteriskEvent, CallerHungUp, CallParked, LookupAnswered
-from router.core.identities import RouterName, ServerName, Uniqueid
+from router.core.identities import RouterName, ServerName, TenantId, Uniqueid
 from router.core.lookups import Answer, Asked, CacheState
-from router.core.plans import Plans
+from router.core.plans import Plans, TenantPlan
+from router.core.test_calls import PAUSED_TENANT, TEST_TENANT, plan_of_test_calls
 from router.engine.call_logger import CallLogger
 from router.engine.inboxes import Inbox, InboxKey, Standing
 from router.engine.perform import Performance
 from router.engine.recorder import Recorder
+from router.engine.turns import Turns
 from router.store.seams import LookupQueue
 
 log = structlog.get_logger(__name__)
+
+
+class Heard(Struct, frozen=True):
+    """When a call's news was heard; it may wait for its turn since then."""
+
+    link_number: int
+    restarts: int
+    monotonic: float
 
 
 class Engine:
@@ -52,6 +66,7 @@ class Engine:
     ) -> None:
         self._router = router
         self._plans = plans
+        self._plan_of_test_calls = plan_of_test_calls()
         self._limits = limits
         self._now = now
         self._leases = leases
@@ -59,7 +74,11 @@ class Engine:
         self._performance = Performance(router, links, queue, recorder, call_logger, now, leases.leaves)
         self._inboxes: dict[InboxKey, Inbox] = {}
         self._inboxes_by_token: dict[str, Inbox] = {}
+        self._turns: Turns[TenantId] = Turns()
+        self._arriving: dict[InboxKey, TenantId] = {}
+        """Calls that were parked, and wait for their turn."""
         self._link_numbers: dict[ServerName, int] = {}
+        self._restarts: dict[ServerName, int] = {}
         self._life = token_hex(4)  # answers asked for by a former life of this router are not ours
         self._tokens = 0
         self._is_stopping = False
@@ -74,7 +93,7 @@ class Engine:
         """Take news from a link, in the order in which Asterisk told it."""
         match news:
             case CallNews():
-                self._on_call_news((news.server, news.uniqueid), news.event)
+                self._hear((news.server, news.uniqueid), news.event)
             case ParkedList():
                 self._on_parked_list(news.server, news.calls)
             case LinkUp():
@@ -84,6 +103,7 @@ class Engine:
                 # The calls stay: the dialplan has them, and the resync of the next connection tells who left.
                 log.warning("asterisk.disconnected", server=news.server, problem=news.problem)
             case ServerRestarted():
+                self._restarts[news.server] = self._restarts.get(news.server, 0) + 1
                 self._vanish(news.server, lambda _inbox: True)
                 log.warning("asterisk.restarted", server=news.server)
 
@@ -95,7 +115,8 @@ class Engine:
             self.answers_late += 1
             log.debug("answer.late", outcome=answer.outcome)
         if inbox is not None and parking.isdecimal():
-            inbox.put(LookupAnswered(int(parking), Asked(CacheState.MISSING, answer)))
+            answered = LookupAnswered(int(parking), Asked(CacheState.MISSING, answer))
+            self._turns.put(inbox.tenant, partial(inbox.put, answered))
 
     def on_lease(self, server: ServerName) -> None:
         """This router has got the server's lease: the calls that it only watched are its own from here on."""
@@ -118,24 +139,49 @@ class Engine:
             left = sum(not inbox.is_at_rest.is_set() for inbox in self._inboxes.values())
             log.warning("engine.calls_left", calls=left)
 
-    def _on_call_news(self, key: InboxKey, event: AsteriskEvent) -> None:
+    def _hear(self, key: InboxKey, event: AsteriskEvent) -> None:
+        """Have it handled in its tenant's turn."""
+        inbox = self._inboxes.get(key)
+        if isinstance(event, CallParked):
+            tenant = self._arriving[key] = event.tenant
+        elif inbox is not None:
+            tenant = inbox.tenant
+        elif key in self._arriving:
+            tenant = self._arriving[key]
+        else:
+            self._on_call_news(key, event)
+            return
+        server = key[0]
+        number, restarts = self._link_numbers.get(server, 0), self._restarts.get(server, 0)
+        heard = Heard(number, restarts, asyncio.get_running_loop().time())
+        self._turns.put(tenant, partial(self._on_call_news, key, event, heard))
+
+    def _on_call_news(self, key: InboxKey, event: AsteriskEvent, heard: Heard | None = None) -> None:
+        if isinstance(event, CallParked):
+            self._arriving.pop(key, None)
+        if heard is not None and heard.restarts != self._restarts.get(key[0], 0):
+            return  # of a life of Asterisk that is over: its channels' names may be others' by now
         inbox = self._inboxes.get(key)
         if inbox is not None:
             inbox.put(event)
         elif isinstance(event, CallParked):
-            self._open(key, event)
+            self._open(key, event, heard)
         elif isinstance(event, CallerHungUp) and event.summary is not None:
             # A call that has landed has no inbox any more, and may be of this router's former life.
             self._call_logger.end(key[1], event.summary, self._now().epoch)
 
-    def _open(self, key: InboxKey, event: CallParked) -> None:
-        if self._is_stopping:
+    def _open(self, key: InboxKey, event: CallParked, heard: Heard | None) -> None:
+        if self._is_stopping or event.tenant == PAUSED_TENANT:
             return
+        if heard is not None:
+            waited = asyncio.get_running_loop().time() - heard.monotonic
+            event = replace(event, hold_seconds=max(event.hold_seconds - waited, 0.0)) if waited else event
         self._tokens += 1
         inbox = Inbox(
             key=key,
+            tenant=event.tenant,
             token=f"{self._life}-{self._tokens}",
-            link_number=self._link_numbers.get(key[0], 0),
+            link_number=heard.link_number if heard else self._link_numbers.get(key[0], 0),
             performer=self._performance,
             limits=self._limits,
             now=self._now,
@@ -144,7 +190,7 @@ class Engine:
         )
         self._inboxes[key] = inbox
         self._inboxes_by_token[inbox.token] = inbox
-        plan = self._plans.plan(event.tenant)
+        plan = self._plan(event.tenant)
         try:
             duty = self._leases.duty(key[0])
             inbox.begin(park(event, plan, self._now(), self._limits, self._router, duty))
@@ -152,6 +198,9 @@ class Engine:
             # One tenant's configuration must not stop the news of the others; the dialplan has the caller.
             log.exception("call.failed", server=key[0], uniqueid=key[1], tenant=event.tenant)
             self._close(inbox)
+
+    def _plan(self, tenant: TenantId) -> TenantPlan | None:
+        return self._plan_of_test_calls if tenant == TEST_TENANT else self._plans.plan(tenant)
 
     def _close(self, inbox: Inbox) -> None:
         self._inboxes.pop(inbox.key, None)
@@ -171,7 +220,7 @@ class Engine:
 
         self._vanish(server, has_left)
         for event in parked:
-            self._on_call_news((server, event.uniqueid), event)
+            self._hear((server, event.uniqueid), event)
         if parked:
             log.info("calls.resynced", server=server, calls=len(parked))
 

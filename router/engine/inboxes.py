@@ -26,7 +26,7 @@ from router.core.events import (
     LeaseGained,
     TimerEnded,
 )
-from router.core.identities import ServerName, Uniqueid
+from router.core.identities import ServerName, TenantId, Uniqueid
 from router.core.leases import Duty
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,7 @@ class Inbox:
     def __init__(
         self,
         key: InboxKey,
+        tenant: TenantId,
         token: str,
         link_number: int,
         performer: Performer,
@@ -69,6 +70,7 @@ class Inbox:
         on_ended: "Callable[[Inbox], None]",
     ) -> None:
         self.key = key
+        self.tenant = tenant
         self.token = token
         self.link_number = link_number
         """Which connection to the server the call was heard on: a resync of a later one may miss it."""

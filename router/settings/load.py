@@ -202,8 +202,10 @@ def _check_servers(servers: Any) -> Iterator[Problem]:
     for index, server in enumerate(servers):
         name = server.get("name") if isinstance(server, dict) else None
         path = ("asterisk", index, "name")
+        if not isinstance(name, str):
+            continue  # its shape is told by itself
         if name == "":
             yield error(path, "the name is empty", "Name it as in its asterisk.conf.")
         elif name in seen:
             yield error(path, f"two servers are named `{name}`", "Give each a name of its own.")
-        seen.add(str(name))
+        seen.add(name)

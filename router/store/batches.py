@@ -173,6 +173,9 @@ class _Lane:
     async def _send_waiting(self) -> None:
         """Raises one of `FOREIGN_ERRORS`: then what still waits is for the next attempt."""
         self._pass_on()
+        if self._connections.gate(self._key).seconds_closed:
+            # Another connection has heard of the loss. Only a new one can show that the server is back.
+            await self._drop_wire()
         is_fresh = self._wire is None
         if is_fresh and not self._is_owner:
             return

@@ -7,13 +7,13 @@ dropped, and a worker that dies with one costs its asker a second try. All is in
 import asyncio
 from secrets import token_hex
 
-import msgspec
 import structlog
 
 from router.core.errands import AnyErrand, Reply
 from router.store.batches import Batcher
 from router.store.connections import Connections, Listener
 from router.store.keys import Keys
+from router.store.packing import Unreadable, pack, unpack_errand, unpack_reply
 from router.store.seams import TakenErrand
 
 log = structlog.get_logger(__name__)
@@ -21,10 +21,6 @@ log = structlog.get_logger(__name__)
 WAIT_SECONDS = 2.0
 REPLY_KEPT_SECONDS = 60
 WAITING_MOST = 1_000
-
-_encoder = msgspec.msgpack.Encoder()
-_errands = msgspec.msgpack.Decoder(tuple[str, AnyErrand])
-_replies = msgspec.msgpack.Decoder(Reply)
 
 
 class RedisErrands:
@@ -38,7 +34,7 @@ class RedisErrands:
         errand_id = token_hex(12)
         waited_for, reply, queue = self._of(errand_id), self._keys.errand_reply(errand_id), self._keys.errands
         await self._batcher.call(waited_for, "SET", waited_for, "1", "PX", round(seconds * 1000))
-        await self._batcher.call(queue, "RPUSH", queue, _encoder.encode((errand_id, errand)))
+        await self._batcher.call(queue, "RPUSH", queue, pack((errand_id, errand)))
         await self._batcher.call(queue, "LTRIM", queue, -WAITING_MOST, -1)
         listener = Listener(self._connections, reply)
         try:
@@ -46,7 +42,7 @@ class RedisErrands:
         finally:
             await listener.close()
             self._batcher.submit(waited_for, "DEL", waited_for).add_done_callback(_quietly)
-        return _replies.decode(found[1]) if found else None
+        return _readable(found[1]) if found else None
 
     async def take(self) -> TakenErrand | None:
         if self._listener is None:
@@ -57,16 +53,16 @@ class RedisErrands:
         if not found:
             return None
         try:
-            errand_id, errand = _errands.decode(found[1])
-        except msgspec.MsgspecError as error:
-            log.warning("store.errand_unreadable", problem=str(error)[:200])
+            errand_id, errand = unpack_errand(found[1])
+        except Unreadable as error:
+            log.warning("store.errand_unreadable", problem=str(error))
             return None
         left_ms = await self._batcher.call(self._of(errand_id), "PTTL", self._of(errand_id))
         return TakenErrand(errand_id, errand, left_ms / 1000) if left_ms > 0 else None
 
     async def reply(self, taken: TakenErrand, reply: Reply) -> None:
         key = self._keys.errand_reply(taken.id)
-        await self._batcher.call(key, "RPUSH", key, _encoder.encode(reply))
+        await self._batcher.call(key, "RPUSH", key, pack(reply))
         await self._batcher.call(key, "EXPIRE", key, REPLY_KEPT_SECONDS)
 
     async def keep_sign_in(self, state: str, sealed: bytes, seconds: float) -> None:
@@ -93,6 +89,15 @@ class RedisErrands:
 
     def _of(self, errand_id: str) -> str:
         return self._keys.errand(errand_id)
+
+
+def _readable(raw: bytes) -> Reply | None:
+    """A worker of another version may say what is not understood here: that is as good as no reply."""
+    try:
+        return unpack_reply(raw)
+    except Unreadable as error:
+        log.warning("store.reply_unreadable", problem=str(error))
+        return None
 
 
 def _quietly(sent: "asyncio.Future[object]") -> None:

@@ -38,7 +38,7 @@ from router.store.limits import (
 )
 from router.store.packing import Unreadable, pack_cached, unpack_cached, unpack_job
 from router.store.scripts import Scripts
-from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, Room, TakenJob
+from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, Part, Room, TakenJob
 from router.store.telling import Teller, all_sent, readable, waiter_or_none
 
 log = structlog.get_logger(__name__)
@@ -119,7 +119,7 @@ class RedisJobQueue:
         return taken
 
     async def settle(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, part: Part = Part.WHOLE
     ) -> int:
         """See the seam. The answer is cached and the job ended in one step; then the waiters are told.
 
@@ -134,7 +134,7 @@ class RedisJobQueue:
         key, expected = taken.job.key, taken.job.allowance.requests_per_lookup
         place = _Place(taken.tenant, taken.id, key.integration, key.digest())
         try:
-            ended, old = await self._end(place, answer, verdict, kept_ms, expected, goes_on=goes_on)
+            ended, old = await self._end(place, answer, verdict, kept_ms, expected, part)
         finally:
             await all_sent(told)
         waiters = readable(ended)
@@ -279,8 +279,7 @@ class RedisJobQueue:
         verdict: Verdict,
         kept_ms: int = 0,
         requests_expected: int = 0,
-        *,
-        goes_on: bool = False,
+        part: Part = Part.WHOLE,
     ) -> tuple[list[bytes], bytes]:
         """The job's waiters, and an old answer that can stand in for a failure."""
         sent = verdict.requests
@@ -298,7 +297,7 @@ class RedisJobQueue:
             verdict.problem[:PROBLEM_MOST],
             0 if sent is None else sent - requests_expected,
             round(verdict.paused_seconds * 1000),
-            int(goes_on),
+            part.value,
         )
         if turned:
             self._log_breaker(place, turned == b"opened", verdict.problem)

@@ -20,7 +20,7 @@ from router.store.limits import (
     stale_answer,
 )
 from router.store.memory_lanes import Entry, Kept, Lane, MemoryLanes
-from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, LaneName, Room, TakenJob
+from router.store.seams import NO_VERDICT, ROOM_FOR_ALL, LaneName, Part, Room, TakenJob
 
 ROOM_PAUSE_SECONDS = 0.02
 SHORTEST_SECONDS = 0.001
@@ -145,7 +145,7 @@ class MemoryJobQueue:
         self._lanes.dismiss(entry, refused_answer(refused))
 
     async def settle(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, part: Part = Part.WHOLE
     ) -> int:
         lanes = self._lanes
         lanes.check()
@@ -154,11 +154,13 @@ class MemoryJobQueue:
         if seconds > 0:
             lanes.cache[key] = Kept(answer, now, seconds)
         lane = lanes.lane_of(key)
-        if (entry := lane.held.pop(taken.id, None)) is not None:
-            lane.note(entry, verdict, now)
-        lane.late.pop(taken.id, None)
-        if goes_on:
+        is_first = lane.held.pop(taken.id, None) is not None
+        if is_first:
+            lane.spend_more(taken.job.allowance, verdict, now)
+        if part is Part.IN_TIME:
             lane.late[taken.id] = now
+        elif lane.late.pop(taken.id, None) is not None or is_first:
+            lane.note(taken.id, verdict, now)
         if verdict.paused_seconds > 0:
             lane.pause(now + verdict.paused_seconds)
         if lane.waiting:

@@ -81,11 +81,13 @@ class Lane:
         if self.breaker.is_open:
             self.breaker = with_probe(self.breaker, job_id, until)
 
-    def note(self, entry: Entry, verdict: Verdict, now: float) -> None:
-        allowance = entry.job.allowance
+    def note(self, job_id: str, verdict: Verdict, now: float) -> None:
+        self.breaker = noted(self.breaker, job_id, verdict, now, random.random())  # noqa: S311 - no secret
+
+    def spend_more(self, allowance: Allowance, verdict: Verdict, now: float) -> None:
+        """What a look-up needed beyond what was expected, or less."""
         sent, expected = verdict.requests, allowance.requests_per_lookup
         more = 0 if sent is None else sent - expected
-        self.breaker = noted(self.breaker, entry.id, verdict, now, random.random())  # noqa: S311 - no secret
         self.spent = spend(self.spent, allowance, more, now)
 
     def pause(self, until: float) -> None:

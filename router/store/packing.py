@@ -1,4 +1,4 @@
-"""How jobs, waiters, answers, decisions and calls are packed into Redis: msgpack, by msgspec.
+"""How jobs, waiters, answers, decisions, calls and errands are packed into Redis: msgpack, by msgspec.
 
 What cannot be unpacked is not ours, or of a version that we do not understand: `Unreadable` says so, and
 the reader drops that one entry.
@@ -12,6 +12,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from router.core.call_logs import FinishedCall
 from router.core.decisions import Decision
+from router.core.errands import AnyErrand, Reply
 from router.core.lookups import Answer, LookupJob, Waiter
 from router.core.open_calls import OpenCall
 from router.core.rules import Outcome
@@ -30,6 +31,8 @@ _open_calls = Decoder(OpenCall)
 _finished_calls = Decoder(FinishedCall)
 _plans = Decoder(PublishedPlan)
 _statuses = Decoder(RouterStatus)
+_errands = Decoder(tuple[str, AnyErrand])
+_replies = Decoder(Reply)
 
 _head = struct.Struct(">cI")
 _ABSENT = b"a"
@@ -50,6 +53,8 @@ Packed = (
     | FinishedCall
     | PublishedPlan
     | RouterStatus
+    | tuple[str, AnyErrand]
+    | Reply
 )
 
 
@@ -91,6 +96,16 @@ def unpack_open_call(raw: bytes) -> OpenCall:
 
 def unpack_finished_call(raw: bytes) -> FinishedCall:
     return _unpack(_finished_calls, raw)
+
+
+def unpack_errand(raw: bytes) -> tuple[str, AnyErrand]:
+    """With the id that names its reply."""
+    return _unpack(_errands, raw)
+
+
+def unpack_reply(raw: bytes) -> Reply:
+    reply: Reply = _unpack(_replies, raw)
+    return reply
 
 
 def pack_cached(answer: Answer, kept_ms: int) -> bytes:

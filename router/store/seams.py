@@ -13,6 +13,7 @@ channel.
 """
 
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
@@ -64,6 +65,15 @@ class StoreHealth(Struct, frozen=True, kw_only=True):
     time: float
     """Seconds since the epoch, by the server's clock."""
     round_trip_ms: float
+
+
+class Part(StrEnum):
+    """What of a look-up is settled."""
+
+    WHOLE = "whole"
+    IN_TIME = "in time"
+    """Its callers' part; it goes on for the cache alone."""
+    LATE = "late"
 
 
 LaneName = tuple[TenantId, IntegrationName]
@@ -131,14 +141,14 @@ class JobQueue(Protocol):
         """
 
     async def settle(
-        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, *, goes_on: bool = False
+        self, taken: TakenJob, answer: Answer, verdict: Verdict = NO_VERDICT, part: Part = Part.WHOLE
     ) -> int:
         """Cache the answer, end the job, note what it tells of its CRM, and answer its waiters; how many
         they were.
 
         Where it failed, an answer in the cache stands in for it. Settling what somebody else has settled
-        changes nothing. Where the look-up `goes_on` for the cache alone, it stays counted as in flight until
-        it is settled a second time. Raises `StoreError`.
+        changes nothing. A look-up that goes on for the cache alone is settled twice: in time, after which it
+        still counts as in flight, and late, when it tells of its CRM. Raises `StoreError`.
         """
 
     async def reclaim(self, idle_seconds: float) -> list[TakenJob]:

@@ -330,3 +330,12 @@ async def test_a_text_that_a_database_does_not_take_is_no_outage(api: Api) -> No
     answer = await api.ask("POST", f"/tenants/acme/rules/{sales}/publish", {"comment": "a\0b"})
 
     assert answer.status_code in (200, 409), answer.text
+
+
+async def test_a_line_with_a_number_that_nobody_could_pack_is_refused(api: Api) -> None:
+    line = {"operator": "=", "value": 10**30, "destination": "queue", "option": "gold"}
+
+    refused = await api.ask("POST", "/tenants/acme/rules", SALES | {"name": "Night", "lines": [line]})
+
+    assert refused.status_code == 400, refused.text
+    assert "9223372036854775807" in refused.text

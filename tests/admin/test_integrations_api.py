@@ -210,3 +210,22 @@ async def test_the_state_is_what_a_worker_knows(api: Api, store: MemoryStore) ->
         "since_seconds": 60.0,
         "asked": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"url": "https://crm.example", "shard": 10**30}, "larger than 64 bits"),
+        (
+            {"url": "https://crm.example", "shard": [[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]},
+            "nested deeper",
+        ),
+    ],
+)
+async def test_settings_that_nobody_could_pack_are_refused(
+    api: Api, settings: dict[str, Any], told: str
+) -> None:
+    refused = await api.ask("POST", PATH, NEW | {"settings": settings})
+
+    assert refused.status_code == 400, refused.text
+    assert told in refused.text

@@ -22,6 +22,8 @@ ALLOWED = {
     "ShowDialPlan": "config,reporting,all",
     "Ping": "<none>",
 }
+PROVERS = {**ALLOWED, "CoreStatus": "system,reporting,all", "Originate": "originate,all"}
+"""What the account of test calls may do."""
 CONTEXTS: dict[str, tuple[tuple[str, int, str, str], ...]] = {
     **{f"route-{name}": EMPTY_START for name in ("ask", "land", "default", "then")},
     "route-hold": (*EMPTY_START, ("s", 3, "Set", "ROUTE_STATE=${ROUTE_TENANT}|${ROUTE_DID}")),
@@ -50,6 +52,7 @@ class Scripted(Struct):
     """Places that DIALPLAN_EXISTS denies."""
     functions: frozenset[str] = frozenset({"INC", "DIALPLAN_EXISTS"})
     ahead_seconds: float = 0.0
+    live_calls: int = 0
     is_silent: bool = False
     """It takes connections and says nothing."""
     seen: list[str] = []
@@ -120,6 +123,13 @@ def _answers(script: Scripted, action: dict[str, str]) -> list[list[str]]:
             return [["Response: Success", *names]]
         case "Ping":
             return [["Response: Success", f"Timestamp: {time.time() + script.ahead_seconds:.6f}"]]
+        case "CoreShowChannels":
+            end = ["Event: CoreShowChannelsComplete", "EventList: Complete"]
+            return [["Response: Success", "EventList: start"], end]
+        case "CoreStatus":
+            return [["Response: Success", f"CoreCurrentCalls: {script.live_calls}"]]
+        case "Originate":
+            return [["Response: Success", "Message: Originate successfully queued"]]
         case "Getvar":
             return [_getvar(script, action["Variable"])]
         case _:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from router.cli.records.exporting import tenant_text
@@ -142,6 +142,7 @@ VALUES = st.one_of(
 )
 
 
+@example(name="", note="one\r\ntwo\rthree\n", values=[], settings={})
 @given(
     name=TEXTS,
     note=TEXTS,

@@ -662,3 +662,10 @@ def test_a_line_end_behind_a_name_is_an_error(text: str, path: str) -> None:
     told = [path_text(problem.path) for problem in check(text) if "does not show" in problem.what]
 
     assert told == [path]
+
+
+@pytest.mark.parametrize("name", ["crmroute-test", "crmroute-paused"])
+def test_the_tenants_of_test_calls_are_nobody_elses(name: str) -> None:
+    (problem,) = [one for one in check(f'id = "{name}"') if one.path == ("id",)]
+
+    assert (problem.level, "own test calls" in problem.what) == ("error", True)

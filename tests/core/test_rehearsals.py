@@ -4,9 +4,9 @@ import pytest
 
 from router.core import events
 from router.core.decisions import Decision, Ending
-from router.core.lookups import Answer, Asked, AskedBy, CacheState
+from router.core.lookups import Answer, Asked, AskedBy, CacheState, Value
 from router.core.plans import TenantPlan
-from router.core.rehearsals import begin, finish, hear, pretended_call
+from router.core.rehearsals import begin, finish, hear, pretended_call, read_value
 from router.core.rules import Outcome
 from tests.core.makers import LIMITS, at, found, greeting_plan, plan
 
@@ -73,3 +73,17 @@ def test_a_silent_crm_can_be_rehearsed() -> None:
     call = hear(call, events.TimerEnded(1, events.TimerName.LOOKUP), at(2.5), LIMITS)
 
     assert finish(call).outcome is Outcome.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("42", 42),
+        ('"42"', "42"),
+        ('["a", 1]', ["a", 1]),
+        ("gold", "gold"),
+        ("caf\udce9", "caf\udce9"),  # as a terminal of another encoding hands it over
+    ],
+)
+def test_a_pretended_value_is_read_as_a_crm_s_json_or_stays_a_text(text: str, value: Value) -> None:
+    assert read_value(text) == value

@@ -25,6 +25,7 @@ from router.core.events import (
 from router.core.identities import ChannelName, ServerName, TenantId, Uniqueid
 from router.core.plans import RulePlan, TenantPlan
 from router.core.rules import Outcome
+from router.core.test_calls import PAUSED_TENANT, TEST_TENANT
 from router.engine.inboxes import Inbox
 from router.store.errors import StoreUnavailable
 from tests.core.makers import (
@@ -202,6 +203,28 @@ async def test_an_unknown_tenant_is_sent_on_when_no_other_router_knows_it() -> N
 
         assert site.link.armed == []
         assert [dict(moved.variables) for moved in site.link.moved] == [{"ROUTE_TO": ""}]
+
+
+async def test_a_test_call_lands_where_it_ends_whatever_tenants_there_are() -> None:
+    async with Site(plan_of(tenant(id=TEST_TENANT))) as site:
+        site.link.park(parked(tenant=TEST_TENANT))
+        await site.run(1)
+
+        assert site.places() == ["route-prove,landed,1"]
+        assert site.questions == []
+
+
+async def test_a_paused_test_call_is_left_alone_and_others_are_not() -> None:
+    async with Site(plan(), plan_of(tenant(id=PAUSED_TENANT))) as site:
+        paused = another(9, tenant=PAUSED_TENANT)
+        site.link.park(paused)
+        site.engine.on_news(ParkedList(SERVER, (paused,)))
+        site.link.park(parked())
+        await site.run(7)
+
+        assert site.places() == ["route-queue,gold,1"]
+        assert {armed.channel for armed in site.link.armed} == {parked().channel}
+        assert await is_unclaimed(site, paused)
 
 
 async def test_a_call_that_nothing_more_is_heard_of_is_let_go() -> None:

@@ -116,6 +116,7 @@ async def test_ten_thousand_calls_do_not_keep_the_event_loop() -> None:
         for number in range(10_000):
             event = parked(uniqueid=Uniqueid(f"pbx1-{number}.1"))
             site.link.say(event.uniqueid, event)
+        await site.run(1)
         teller = StatusTeller(
             ROUTER, "1.0", [SERVER], lambda: site.engine.calls, site.store.statuses, site._now
         )

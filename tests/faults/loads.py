@@ -10,6 +10,8 @@ from tests.faults.tenants import TAKEN, name_of
 
 RATED_PER_SECOND = 100
 """What `make bench` measures on two cores."""
+BURST_PER_SECOND = 500
+"""More than an Asterisk parks that shares two cores with all else (it loses calls at 300)."""
 RECOVERY_SECONDS = 5.0
 NORMAL_ADDED_SECONDS = 0.1
 
@@ -27,7 +29,7 @@ def burst(site: FaultSite, scale: Scale) -> Row:
     mark = site.mark()
     others = site.call(seconds * rate, rate, tenants=quiet)
     time.sleep(2)
-    noisy = site.call(count, count, stay_ms=1000)
+    noisy = site.call(count, BURST_PER_SECOND, stay_ms=1000)
     account = site.account(mark, others, noisy)
 
     own = {line.uniqueid for line in site.pbx.ledger()[mark:] if line.tenant == name_of(0)}

@@ -10,6 +10,7 @@ import pytest
 
 from deploy.rig.asterisk import PROJECT, RunningAsterisk, get_asterisk
 from deploy.rig.sample_site import Site
+from tests.cli.conftest import crmroute as crmroute
 
 HOLD, GRACE = 6, 2
 

@@ -230,6 +230,7 @@ def test_a_missing_value_is_told_by_its_table(folder: Path) -> None:
         ("[router]\nhold_seconds = inf", "at most 86400"),
         ("[router]\nhold_seconds = 0", "more than 0"),
         ("asterisk = []", "there is no Asterisk server"),
+        ("[[asterisk]]\nname = []", "asterisk[1].name: it must be a text, not a list"),
         ("[asterisk]\nname = 'a'", "Write its header with two brackets: [[asterisk]]."),
         ("router = 5", "it must be a table, not a whole number"),
         ("[worker]\nhttps_only = 'yes'", "it must be true or false, not a text"),

@@ -15,6 +15,12 @@ from router.settings.folder_watch import watch_folder
 from router.settings.tenant_files import Changes, TenantFiles
 
 GOOD = 'country = "FR"\ndefault = { destination = "ivr", option = "main" }\n'
+RULE = """
+[[rules]]
+name = "Sales"
+default = {{ destination = "queue", option = "a" }}
+lines = [{{ operator = "=", value = {value}, destination = "queue", option = "b" }}]
+"""
 OTHER = 'country = "FR"\ndefault = { destination = "queue", option = "gold" }\n'
 ACME = TenantId("acme")
 
@@ -87,6 +93,14 @@ def test_an_id_that_contradicts_the_file_name_is_a_problem(folder: Path) -> None
             "acme.toml:3: error: zone: there is no time zone `Europe/Pariss`",
         ),
         (GOOD + 'zone = "../../etc/passwd"\n', "there is no time zone"),
+        (
+            GOOD + "\nhold_seconds = " + "9" * 5_000,
+            "acme.toml:4: error: this whole number is larger than 64 bits",
+        ),
+        (
+            GOOD + RULE.format(value=10**30),
+            "acme.toml:7: error: rules[1].lines[1].value: this whole number is larger than 64 bits",
+        ),
         (GOOD.replace("FR", "fr"), "acme.toml:1: error: country: `fr` does not fit. It must be two capital"),
     ],
 )

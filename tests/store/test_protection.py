@@ -16,12 +16,13 @@ from router.core.refusals import Refusal, Refused
 from router.core.rules import Outcome
 from router.store import limits
 from router.store.limits import refused_answer
-from router.store.seams import Room, TakenJob
+from router.store.seams import Part, Room, TakenJob
 from tests.store.rigs import CRM_ERROR, FOUND, ROUTER, Rig, a_job, a_waiter, reading, take_all
 
 TIMED_OUT = Answer(Outcome.TIMEOUT, problem="no answer within 2.5 seconds")
 UNWELL = Verdict(Health.UNWELL, "the CRM said 500")
 WELL = Verdict(Health.WELL)
+SLOW = Verdict(Health.SLOW, "the CRM did not answer within 2.5 seconds")
 ACME, CRM = TenantId("acme"), IntegrationName("crm")
 SOON = 0.25
 """How long an opened breaker stays open where a test has no time."""
@@ -201,6 +202,38 @@ async def test_probe_that_fails_opens_it_for_twice_as_long(rig: Rig) -> None:
     assert second.open_seconds >= SOON
 
 
+async def test_answers_that_come_late_are_no_row_of_failures(rig: Rig) -> None:
+    for index in range(3 * breakers.FAILURES_MOST):
+        await rig.store.lookups.ask(a_job(number(index)), a_waiter())
+        (taken,) = await take_all(rig.store, 1)
+        await rig.store.jobs.settle(taken, TIMED_OUT, UNWELL, Part.IN_TIME)
+        await rig.store.jobs.settle(taken, FOUND, SLOW, Part.LATE)
+
+    assert not (await rig.store.lanes.state(ACME, CRM)).is_open
+
+
+async def test_look_ups_that_stay_silent_are_failures_once_they_are_given_up(rig: Rig) -> None:
+    for index in range(breakers.FAILURES_MOST):
+        await rig.store.lookups.ask(a_job(number(index)), a_waiter())
+        (taken,) = await take_all(rig.store, 1)
+        await rig.store.jobs.settle(taken, TIMED_OUT, UNWELL, Part.IN_TIME)
+        assert not (await rig.store.lanes.state(ACME, CRM)).is_open
+        await rig.store.jobs.settle(taken, TIMED_OUT, UNWELL, Part.LATE)
+
+    state = await rig.store.lanes.state(ACME, CRM)
+    assert (state.is_open, state.failures) == (True, breakers.FAILURES_MOST)
+
+
+async def test_a_crm_that_is_mostly_late_is_left_alone(rig: Rig) -> None:
+    for index in range(breakers.WINDOW_LEAST):
+        await rig.store.lookups.ask(a_job(number(index)), a_waiter())
+        (taken,) = await take_all(rig.store, 1)
+        await rig.store.jobs.settle(taken, TIMED_OUT, UNWELL, Part.IN_TIME)
+        await rig.store.jobs.settle(taken, FOUND, SLOW, Part.LATE)
+
+    assert (await rig.store.lanes.state(ACME, CRM)).is_open
+
+
 @pytest.mark.usefixtures("_opens_shortly")
 async def test_probe_that_asked_nothing_leaves_the_try_to_another(rig: Rig) -> None:
     await break_it(rig)
@@ -263,9 +296,9 @@ async def test_a_look_up_that_goes_on_for_the_cache_stays_in_flight(rig: Rig) ->
         await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))
     (late,) = await take_all(rig.store, 1)
 
-    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, goes_on=True)
+    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, Part.IN_TIME)
     none = await taken_now(rig)
-    await rig.store.jobs.settle(late, FOUND)
+    await rig.store.jobs.settle(late, FOUND, SLOW, Part.LATE)
     (taken,) = await take_all(rig.store, 1)
     again = await rig.store.lookups.ask(a_job(number(0), in_flight=1), a_waiter("again"))
 
@@ -278,7 +311,7 @@ async def test_a_dead_worker_s_late_look_up_gives_its_place_back(rig: Rig) -> No
     for index in range(2):
         await rig.store.lookups.ask(a_job(number(index), in_flight=1), a_waiter(f"t{index}"))
     (late,) = await take_all(rig.store, 1)
-    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, goes_on=True)
+    await rig.store.jobs.settle(late, TIMED_OUT, UNWELL, Part.IN_TIME)
 
     assert await rig.store.jobs.reclaim(0) == []
 

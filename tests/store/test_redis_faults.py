@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,8 +16,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.core.breakers import Health, Verdict
+from router.core.errands import ListModules
+from router.core.identities import IntegrationName, TenantId
 from router.core.lookups import CacheState
 from router.core.rules import Outcome
+from router.store.addresses import parse_address
+from router.store.batches import Batcher
+from router.store.connections import Connections, Listener
 from router.store.errors import StoreError, StoreOverloaded, StoreRefused, StoreUnavailable
 from router.store.redis_store import RedisStore
 from router.store.wires import Wire
@@ -32,6 +37,7 @@ from tests.store.rigs import (
     a_waiter,
     reading,
     take_all,
+    until,
 )
 from tests.store.servers import Server, free_ports, running_server, settings_for
 
@@ -127,6 +133,31 @@ async def test_restart_between_two_questions_is_not_noticed(server: Server) -> N
         asked = await store.lookups.ask(a_job(), a_waiter())
 
         assert asked.state is CacheState.MISSING
+
+
+async def test_a_lane_that_was_idle_when_its_server_was_lost_finds_it_again(server: Server) -> None:
+    """The loss is heard by another connection, and the lane's own one has died unseen."""
+    connections = Connections(parse_address(server.url), 0.3, 0.5)
+    batcher, listener = Batcher(connections), Listener(connections, "queue")
+    try:
+        await batcher.call("queue", "PING")
+        waiting = asyncio.create_task(listener.call("BLPOP", "queue", 0, wait_seconds=30))
+        await until(lambda: b"blocked_clients:1" in server.say(b"INFO clients\r\n"))
+        server.stop()
+        with pytest.raises(StoreUnavailable):
+            await waiting
+        await until(lambda: connections.gate("queue").seconds_closed > 0.3)
+        server.start()
+
+        async with asyncio.timeout(5):
+            while True:
+                with suppress(StoreUnavailable):
+                    await batcher.call("queue", "PING")
+                    break
+                await asyncio.sleep(0.02)
+    finally:
+        await listener.close()
+        await batcher.aclose()
 
 
 async def test_connection_that_was_reset_while_unused_is_not_noticed(tmp_path: Path) -> None:
@@ -371,6 +402,25 @@ async def test_unreadable_entries_do_not_stop_readers(server: Server) -> None:
 
         assert await asyncio.wait_for(inbox.get(), 3) == ("t1", FOUND)
         assert await store.decisions.latest(5) == [a_decision()]
+
+
+@pytest.mark.parametrize("garbage", [b"\xc1", b"\xa1\xff", b"\x91" * 5_000, b"\x92\xa1\xff\x80"])
+async def test_an_unreadable_errand_or_reply_is_dropped(server: Server, garbage: bytes) -> None:
+    """Another version of the program wrote it, or nobody of ours: a worker goes on to the next."""
+    errand = ListModules(tenant=TenantId("acme"), integration=IntegrationName("crm"))
+    async with opened(server) as store:
+        await ask_until_it_works(store)
+        queue, batcher = store._keys.errands, store._batcher
+        await batcher.call(queue, "RPUSH", queue, garbage)
+
+        assert await store.errands.take() is None
+
+        asking = asyncio.create_task(store.errands.run(errand, 10))
+        taken = await store.errands.take()
+        assert taken is not None
+        key = store._keys.errand_reply(taken.id)
+        await batcher.call(key, "RPUSH", key, garbage)
+        assert await asking is None
 
 
 async def test_tenant_lost_from_the_ring_is_put_back_by_reclaiming(server: Server) -> None:

@@ -34,6 +34,7 @@ class Clock:
         ({"sforce-limit-info": "api-usage=18/15000"}, 0),
         ({"sforce-limit-info": "api-usage=15000/15000"}, 1),
         ({"sforce-limit-info": "api-usage=x/y"}, 0),
+        ({"sforce-limit-info": f"api-usage={'9' * 5_000}/15000"}, 0),
         ({"x-ms-ratelimit-burst-remaining-xrm-requests": "0"}, 1),
     ],
 )

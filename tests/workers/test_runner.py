@@ -175,6 +175,7 @@ async def test_a_crm_that_never_answers_is_soon_left_alone() -> None:
     async with site(script) as made:
         for number in range(breakers.FAILURES_MOST):
             await made.answer(await made.ask(numbered(number)))
+        await asyncio.sleep(LATE_SECONDS)
         began = len(script.requests)
         asked_at = asyncio.get_running_loop().time()
         answer = await made.answer(await made.ask(numbered(99)))

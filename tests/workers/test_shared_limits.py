@@ -29,6 +29,7 @@ async def test_one_look_up_of_all_workers_tries_a_crm_that_was_dead(
     crm[0].is_dead = True
     for number in numbers(FAILURES_MOST):
         await router.answer(await router.ask(number, budget_seconds=0.6))
+    await workers.heard("crm.left_alone")
     opened = await router.state()
     crm[0].asked.clear()
     while (await router.state()).retry_seconds > 0:

@@ -5,13 +5,13 @@ like any other, so that the one HTTP client sends them with its limits and its c
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from msgspec import Struct
 
 from router.core.faults import Fault
+from workers.connectors.addresses import parts_of
 from workers.connectors.answers import error_object, one_line, refusal
 from workers.connectors.steps import Basic, Grant, OAuthClient, Pairs, Request, Response, Steps
 from workers.errors import LookupRefused, LookupUnavailable, SignInNeeded
@@ -180,7 +180,7 @@ def trusted_base(address: str, configured: str, suffixes: tuple[str, ...] = ()) 
     It is the configured host's, or of the vendor's own domain: a token is shown to nobody else. Raises
     LookupRefused.
     """
-    named, known = urlsplit(address), urlsplit(configured)
+    named, known = parts_of(address), parts_of(configured)
     host = (named.hostname or "").lower()
     is_ours = (named.scheme, named.netloc) == (known.scheme, known.netloc)
     is_vendors = named.scheme == "https" and any(host.endswith(f".{suffix}") for suffix in suffixes)

@@ -53,6 +53,16 @@ def rows(raw: Any) -> list[dict[str, Any]]:
     return [row for row in raw if isinstance(row, dict)] if isinstance(raw, list) else []
 
 
+def items_of(raw: Any) -> list[Any]:
+    """What a list holds; nothing when it is no list."""
+    return raw if isinstance(raw, list) else []
+
+
+def object_of(raw: Any) -> dict[str, Any]:
+    """The object itself; an empty one when it is none."""
+    return raw if isinstance(raw, dict) else {}
+
+
 def field_of(
     row: dict[str, Any],
     name: str,

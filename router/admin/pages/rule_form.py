@@ -250,7 +250,7 @@ def _json(data: object) -> str:
 def _kept(text: str) -> dict[str, Any]:
     try:
         data = msgspec.json.decode(text or "{}")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -7,8 +7,11 @@ BLANK_LINE: Mapping[str, str] = {"operator": "=", "destination": "queue"}
 
 
 def line_count(fields: Mapping[str, str]) -> int:
-    text = fields.get("lines", "0")
-    return min(int(text), LINES_MOST) if text.isascii() and text.isdigit() else 0
+    return min(_number(fields.get("lines", "0")) or 0, LINES_MOST)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def with_lines(fields: Mapping[str, str], order: Iterable[int | None]) -> dict[str, str]:
@@ -36,10 +39,10 @@ def arranged(fields: Mapping[str, str], intent: str) -> tuple[dict[str, str], st
     """
     order: list[int | None] = list(range(line_count(fields)))
     verb, _, text = intent.partition("-")
-    number = int(text) if text.isascii() and text.isdigit() else -1
+    number = _number(text)
     if verb == "add":
         return with_lines(fields, [*order, None]), f"lines.{len(order)}.value"
-    if verb not in ("remove", "up", "down") or number not in order:
+    if verb not in ("remove", "up", "down") or number is None or number not in order:
         return None
     if verb == "remove":
         del order[number]

@@ -69,5 +69,5 @@ def _epoch(text: str, zone: tzinfo, now: float) -> float | None:
         return now
     try:
         return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

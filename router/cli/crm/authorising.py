@@ -110,9 +110,17 @@ async def authorise_on_device(
     raise Refusal("nobody signed in in time", "Run the command again.")
 
 
+def _query_of(address: str) -> str:
+    """Empty for what is no address at all."""
+    try:
+        return urlsplit(address).query
+    except ValueError:
+        return ""
+
+
 def code_of(address: str, state: str) -> str:
     """The code in the address that the browser ended at. Raises Refusal for another one, and for an error."""
-    query = parse_qs(urlsplit(address.strip()).query)
+    query = parse_qs(_query_of(address.strip()))
     if not hmac.compare_digest(query.get("state", [""])[0].encode(), state.encode()):
         raise Refusal(
             "that address belongs to another sign-in", "Run the command again, and use its own address."
@@ -155,7 +163,7 @@ def _page(
             method, _, rest = head[:LARGEST_REQUEST].decode("latin-1").partition(" ")
             target = rest.partition(" ")[0]
             text, status = NOT_OURS, "404 Not Found"
-            if method == "GET" and urlsplit(target).path == PATH:
+            if method == "GET" and target.partition("?")[0] == PATH:
                 text, status = _received(target, state, arrived)
             writer.write(_http(status, text))
             await writer.drain()

@@ -2,7 +2,7 @@
 
 import time
 
-from router.ami.errors import AmiError, LoginRefused
+from router.ami.errors import AmiError, CertificateRefused, LoginRefused
 from router.ami.inspection import Core, Inspection, inspecting
 from router.ami.versions import judge
 from router.cli.doctor.dialplan import examine_destinations, examine_dialplan
@@ -13,6 +13,11 @@ from router.settings.model import AsteriskServer, Settings
 NEEDED_ACTIONS = {"Getvar": "call", "Setvar": "call", "Redirect": "call", "CoreShowChannels": "reporting"}
 WANTED_CLASSES = frozenset({"call", "reporting"})
 NEEDED_FUNCTIONS = {"INC(CRMROUTE_DOCTOR)": "func_math", "DIALPLAN_EXISTS(route-land,s,1)": "func_dialplan"}
+REACH_MEND = (
+    "Check host, port, firewall, and in manager.conf enabled, bindaddr and port. "
+    "The port of tlsbindaddr needs tls = true."
+)
+CERTIFICATE_MEND = "See tlscertfile in manager.conf, and tls_ca_file in the settings."
 
 
 async def asterisk_findings(
@@ -24,15 +29,18 @@ async def asterisk_findings(
     try:
         async with inspecting(server, settings.ami.connect_seconds, seconds) as inspection:
             area.ok("reachable", place, (time.monotonic() - started) * 1000)
+            if server.tls:
+                area.ok("encryption", f"TLS, the certificate is for {server.host}")
             area.ok("login", f"as {server.username}")
             await _examine(area, inspection, server, settings, plans)
     except LoginRefused as error:
         area.ok("reachable", place, (time.monotonic() - started) * 1000)
         mend = f"Compare with [{server.username}] in manager.conf: secret, permit, and `manager reload`."
         area.wrong("login", f"{server.username}: {error}", mend)
+    except CertificateRefused as error:
+        area.wrong("encryption", f"{place}: {error.what}", error.mend or CERTIFICATE_MEND)
     except AmiError as error:
-        mend = "Check host, port, firewall, and in manager.conf enabled, bindaddr and port."
-        area.wrong("reachable", f"{place}: {error}", mend)
+        area.wrong("reachable", f"{place}: {error}", REACH_MEND)
     except TimeoutError:
         area.wrong("the rest", OUT_OF_TIME, "Look whether the server is overloaded, then run this again.")
     return area.findings

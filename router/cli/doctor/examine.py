@@ -1,6 +1,7 @@
 """`crmroute doctor`: looks at everything at once, each part with a time limit, and shows what it found.
 
-Nothing is changed anywhere. It ends within about five seconds, whatever is silent.
+Nothing is changed anywhere, and no call is placed unless that is asked for. It ends within about five
+seconds, whatever is silent; with test calls, when they have waited out HOLD.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from router.cli.configuration import read_manifests, read_tenants, require_folder
 from router.cli.doctor.asterisk import asterisk_findings
+from router.cli.doctor.call import CALL_SECONDS, Caller, call_findings
 from router.cli.doctor.configuration import (
     published_findings,
     settings_findings,
@@ -53,8 +55,9 @@ class Report(Struct, frozen=True):
     findings: list[Finding]
 
 
-async def examine_site(screen: Screen, folder: Path) -> ExitCode:
-    findings = await find_all(folder)
+async def examine_site(screen: Screen, folder: Path, caller: Caller | None = None) -> ExitCode:
+    """With a `caller`, test calls are placed on each server."""
+    findings = await find_all(folder, caller)
     wrong = sum(finding.state is State.WRONG for finding in findings)
     warnings = sum(finding.state is State.WARNING for finding in findings)
     screen.answer(Report(wrong, warnings, findings))
@@ -62,7 +65,7 @@ async def examine_site(screen: Screen, folder: Path) -> ExitCode:
     return ExitCode.PROBLEMS if wrong else ExitCode.OK
 
 
-async def find_all(folder: Path) -> list[Finding]:
+async def find_all(folder: Path, caller: Caller | None = None) -> list[Finding]:
     try:
         settings = load_settings(require_folder(folder), os.environ)
     except SettingsError as error:
@@ -70,7 +73,7 @@ async def find_all(folder: Path) -> list[Finding]:
         of_tenants = tenant_findings(len(files.tenants()), files.problems())
         return [*settings_findings(folder, error.problems), *of_tenants, *_not_looked_at()]
     tenants, own = await _tenants(folder, settings)
-    sections = await asyncio.gather(*_sections(settings, tenants))
+    sections = await asyncio.gather(*_sections(settings, tenants, caller))
     return settings_findings(folder, ()) + own + [finding for section in sections for finding in section]
 
 
@@ -88,21 +91,29 @@ async def _tenants(folder: Path, settings: Settings) -> tuple[list[Tenant], list
     return list(tenants.values()), published_findings(tenants, check)
 
 
-def _sections(settings: Settings, tenants: list[Tenant]) -> list[Coroutine[Any, Any, list[Finding]]]:
+def _sections(
+    settings: Settings, tenants: list[Tenant], caller: Caller | None
+) -> list[Coroutine[Any, Any, list[Finding]]]:
     plans = [plan_of(tenant, settings.destinations) for tenant in tenants]
+    of_servers = []
+    for server in settings.asterisk:
+        name = f"asterisk {server.name}"
+        of_servers.append(_limited(name, asterisk_findings(server, settings, plans, QUESTION_SECONDS)))
+        if caller is not None:
+            calls = call_findings(server, settings.ami, caller)
+            of_servers.append(_limited(name, calls, CALL_SECONDS))
     return [
-        *(
-            _limited(f"asterisk {server.name}", asterisk_findings(server, settings, plans, QUESTION_SECONDS))
-            for server in settings.asterisk
-        ),
+        *of_servers,
         _limited("redis", redis_findings(settings.redis)),
         _limited("names", name_findings(settings, tenants, QUESTION_SECONDS)),
     ]
 
 
-async def _limited(name: str, section: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
+async def _limited(
+    name: str, section: Coroutine[Any, Any, list[Finding]], seconds: float = SECTION_SECONDS
+) -> list[Finding]:
     try:
-        async with asyncio.timeout(SECTION_SECONDS):
+        async with asyncio.timeout(seconds):
             return await section
     except TimeoutError:
         area = Area(name)

@@ -49,9 +49,11 @@ async def export(screen: Screen, folder: Path, to: Path, names: Sequence[str]) -
 
 def tenant_text(tenant: Tenant) -> str:
     """The tenant's file. Its id is the file's name."""
-    data = msgspec.json.decode(msgspec.json.encode(tenant))
+    encoded = msgspec.json.encode(tenant)
+    data = msgspec.json.decode(encoded)
     data.pop("id", None)
-    text: str = tomli_w.dumps(data, multiline_strings=True)
+    # A text of several lines would lose its carriage returns, which a page's form brings.
+    text: str = tomli_w.dumps(data, multiline_strings=b"\\r" not in encoded)
     return HEAD + text
 
 

@@ -214,9 +214,9 @@ local function close_breaker(key)
   redis.call('HDEL', key, 'f', 'y', 's', 'o', 'n', 'p', 'q', 'w', 'a', 'b')
 end
 
-local function note_failure(key, state, id, now, problem)
+local function note_failure(key, state, id, now, problem, is_in_row)
   local is_probe = state.retry > 0 and state.probe == id
-  state.failures = state.failures + 1
+  state.failures = (is_in_row or state.retry > 0) and state.failures + 1 or 0
   keep_state(key, 'f', state.failures, 'y', problem)
   if is_probe then
     return open_breaker(key, state, now)
@@ -239,8 +239,8 @@ end
 -- What a job that has ended tells of its CRM.
 local function note_health(key, state, id, health, now, problem)
   local is_probe = state.retry > 0 and state.probe == id
-  if health == 'unwell' then
-    note_failure(key, state, id, now, problem)
+  if health == 'unwell' or health == 'slow' then
+    note_failure(key, state, id, now, problem, health == 'unwell')
   elseif is_probe and health == 'well' then
     close_breaker(key)
     turned = 'closed'

@@ -227,11 +227,13 @@ def test_lines_move_with_all_that_is_typed(intent: str, order: list[str], focus:
     assert moved[1] == focus
 
 
-@pytest.mark.parametrize("intent", ["save", "publish", "remove-9", "up-x", "down--1", ""])
+@pytest.mark.parametrize(
+    "intent", ["save", "publish", "remove-9", "up-x", "down--1", "up-" + "9" * 5_000, ""]
+)
 def test_other_buttons_move_nothing(intent: str) -> None:
     assert arranged({"lines": "3"}, intent) is None
 
 
-@pytest.mark.parametrize("lines", ["", "-1", "x", "99999999999999999999", "²"])
+@pytest.mark.parametrize("lines", ["", "-1", "x", "99999999999999999999", "9" * 5_000, "²"])
 def test_a_hostile_count_of_lines_is_no_matter(lines: str) -> None:
     assert line_count({"lines": lines}) in (0, 200)

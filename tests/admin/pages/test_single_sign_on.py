@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from msgspec.structs import replace
 
-from router.admin.issuer import RETURN_PATH, Issuer
+from router.admin.issuer import RETURN_PATH, Discovered, Issuer, IssuerUnavailable, read_answer
 from router.admin.site import Site
 from router.core.roles import Role
 from router.core.single_sign_on import Claims, Grant
@@ -335,6 +335,13 @@ async def test_a_discovery_document_that_is_not_the_issuer_s_is_not_followed(
 
     assert answer.status_code == 503
     assert "cannot be reached" in answer.text
+
+
+@pytest.mark.parametrize("body", [b'{"issuer": "\xff"}', b'{"x":' * 5_000, b"[", b"\xff"])
+def test_a_document_that_cannot_be_read_is_the_issuer_s_fault(body: bytes) -> None:
+    for shape in (Discovered, dict[str, Any]):
+        with pytest.raises(IssuerUnavailable, match="is not what it should be"):
+            read_answer("GET https://login.example", body, shape)
 
 
 async def test_an_issuer_that_is_away_leaves_the_password(

@@ -6,13 +6,14 @@ then on. A refresh token serves once; when it is dead the password brings a new 
 """
 
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urljoin, urlsplit
+from urllib.parse import parse_qs, quote
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from router.core.faults import Fault
 from workers.connectors import answers, oauth
+from workers.connectors.addresses import joined, parts_of
 from workers.connectors.records import text_at
 from workers.connectors.steps import Account, Grant, HeaderAuth, OAuthClient, Pairs, Request, Response, Steps
 from workers.errors import GrantExpired, LookupFailed, LookupRefused
@@ -65,7 +66,7 @@ def _home(settings: Settings) -> Steps[dict[str, Any]]:
     request = Request(name="home", url=url, query=(("username", settings.username),))
     response = yield request
     if response.status == 307:
-        place = urljoin(url, response.headers.get("location", ""))
+        place = joined(url, response.headers.get("location", ""))
         oauth.trusted_base(place.partition("?")[0], settings.url, VENDOR)
         response = yield replace(request, url=place, query=())
     return answers.read_object(response)
@@ -88,7 +89,7 @@ def _code(settings: Settings, oauth_url: str) -> Steps[str]:
         secrets=(settings.password,),
         writes=True,
     )
-    code = parse_qs(urlsplit(response.headers.get("location", "")).query).get("code", [""])[0]
+    code = parse_qs(parts_of(response.headers.get("location", "")).query).get("code", [""])[0]
     if response.status not in (302, 303) or not code:
         raise LookupRefused(NO_CODE, fault=Fault.CREDENTIALS)
     return code

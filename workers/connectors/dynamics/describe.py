@@ -83,7 +83,7 @@ def fields(account: Crm, module: str) -> Steps[tuple[CrmField, ...]]:
         if account.settings.version >= since:
             described = yield from _options(account, f"{path}/Microsoft.Dynamics.CRM.{kind}AttributeMetadata")
             choices |= described
-            listed = [_of_kind(row, kind) if row.get("LogicalName") in described else row for row in listed]
+            listed = [_of_kind(row, kind, described) for row in listed]
     read = [row for row in listed if _is_read(row)]
     return tuple(_field(name, row, _web_name(row), choices.get(row["LogicalName"], ())) for row in read)
 
@@ -98,9 +98,9 @@ def _options(account: Crm, path: str) -> Steps[dict[str, Choices]]:
     return made
 
 
-def _of_kind(row: records.Row, kind: str) -> records.Row:
+def _of_kind(row: records.Row, kind: str, described: dict[str, Choices]) -> records.Row:
     """Several options are called Virtual, as what has no value is."""
-    return {**row, "AttributeType": kind}
+    return {**row, "AttributeType": kind} if text_at(row, "LogicalName") in described else row
 
 
 def _web_name(row: records.Row) -> str:
@@ -126,7 +126,8 @@ def _told(one: soap.Element) -> records.Row:
 def _is_read(row: records.Row) -> bool:
     """Whether a record has a value of it: one that belongs to another field has not."""
     is_own = row.get("IsValidForRead") is True and not row.get("AttributeOf")
-    return is_own and row.get("AttributeType") in TYPES
+    is_named = isinstance(row.get("LogicalName"), str) and isinstance(row.get("SchemaName", ""), str)
+    return is_own and is_named and text_at(row, "AttributeType") in TYPES
 
 
 def _field(module: str, row: records.Row, name: str, choices: Choices) -> CrmField:

@@ -8,9 +8,8 @@ its success kept as a grant: so a password that is refused is not shown again wi
 domain locks the account.
 """
 
-from urllib.parse import urlsplit
-
 from workers.connectors import oauth
+from workers.connectors.addresses import parts_of
 from workers.connectors.dynamics import soap
 from workers.connectors.dynamics.api import Crm, Settings, answer, get
 from workers.connectors.records import text_at
@@ -22,7 +21,7 @@ ENTRA = "https://login.microsoftonline.com"
 
 def client_of(settings: Settings) -> OAuthClient:
     """AD FS of Windows 2012 knows public clients and codes only, and takes the CRM's root as `resource`."""
-    parts = urlsplit(settings.url)
+    parts = parts_of(settings.url)
     root, authority = f"{parts.scheme}://{parts.netloc}", settings.authority.rstrip("/")
     if settings.sign_in == "adfs":
         return OAuthClient(

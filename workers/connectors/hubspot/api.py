@@ -10,13 +10,14 @@ unknown property. 403 is a missing scope, 401 a token that is no longer taken.
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from router.core.faults import Fault
 from workers.connectors import answers, oauth
+from workers.connectors.addresses import parts_of
 from workers.connectors.records import text_at
 from workers.connectors.steps import Account, Bearer, Grant, OAuthClient, Pairs, Request, Response, Steps
 from workers.errors import GrantExpired, LookupRefused, LookupUnavailable
@@ -98,7 +99,7 @@ def page(account: Crm, type_id: str, id_: str) -> str:
     """A record's page; empty where the account's number is not known."""
     portal, host = account.grant.facts.get("portal", ""), account.grant.facts.get("host", "")
     if HOST.fullmatch(host) is None:
-        host = urlsplit(account.settings.sign_in_url).netloc
+        host = parts_of(account.settings.sign_in_url).netloc
     is_known = portal.isdecimal() and id_.isdecimal() and type_id
     return f"https://{host}/contacts/{portal}/record/{type_id}/{id_}" if is_known else ""
 

@@ -21,7 +21,7 @@ from router.core.lookups import Record, plain_value
 from workers.connectors import names
 from workers.connectors.hubspot.api import MODULE, MODULES, PROPERTY, VERSION, Crm, answer, page, post
 from workers.connectors.phones import Phone, is_by_number, is_exactly
-from workers.connectors.records import rows, text_at
+from workers.connectors.records import object_of, rows, text_at
 from workers.connectors.steps import Findings, Question, Steps
 from workers.errors import LookupRefused
 
@@ -117,7 +117,7 @@ def _findings(account: Crm, module: str, found: list[Item], fields: Names) -> Fi
 
 
 def record(account: Crm, module: str, item: Item, fields: Names) -> Record:
-    properties, id_ = item.get("properties") or {}, text_at(item, "id")
+    properties, id_ = object_of(item.get("properties")), text_at(item, "id")
     return Record(
         {name: plain_value(properties[name]) for name in fields if name in properties},
         id=id_,

@@ -19,7 +19,7 @@ from workers.connectors import names
 from workers.connectors.phones import Phone, is_by_number, is_exactly
 from workers.connectors.pipedrive.api import MODULES, Crm, answer, ask, page
 from workers.connectors.pipedrive.values import NAME, OF_ORGANIZATION, asked_for, value_of
-from workers.connectors.records import look_up, rows, text_at
+from workers.connectors.records import items_of, look_up, rows, text_at
 from workers.connectors.steps import Findings, Question, Steps
 
 KINDS = {"persons": "person", "organizations": "organization"}
@@ -59,7 +59,7 @@ def _callers(account: Crm, phone: Phone) -> Steps[list[Item]]:
         query = (("term", term), ("fields", "phone"), ("limit", str(SEARCH_MOST)))
         body = answer((yield ask(account, "search", "api/v2/persons/search", query)))
         found = rows([row.get("item") for row in rows(look_up(body, "data.items")[1])])
-        hits = [item for item in found if phone.is_one_of(item.get("phones") or ())]
+        hits = [item for item in found if phone.is_one_of(items_of(item.get("phones")))]
         if hits:
             return hits
     return []

@@ -1,10 +1,10 @@
 """Salesforce: the connection test, the modules and their fields."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from router.core.crm_catalog import CrmField, CrmFieldType, CrmModule
 from workers.connectors import names
+from workers.connectors.addresses import parts_of
 from workers.connectors.records import choices_of, field_of, look_up, rows, text_at
 from workers.connectors.salesforce.api import Crm, answer, base, get
 from workers.connectors.steps import Steps
@@ -28,7 +28,7 @@ def check(account: Crm) -> Steps[str]:
     """Proves the token and the right to use the API."""
     limits = answer((yield get(account, "limits", "limits")))
     left = look_up(limits, "DailyApiRequests.Remaining")[1]
-    host = urlsplit(base(account)).hostname or ""
+    host = parts_of(base(account)).hostname or ""
     return f"{host}, {left} requests left today" if isinstance(left, int) else host
 
 
