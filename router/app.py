@@ -95,7 +95,7 @@ class _Router:
             plans,
             limits_of(settings, manifests),
             current_moment,
-            self._leases.duty,
+            self._leases,
         )
         self._statuses = StatusTeller(
             self._name, version, self._links, lambda: self._engine.calls, store.statuses, current_moment

@@ -93,6 +93,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """How the cache met the question."""
     answer: Answer | None = None
     """What came of the question: from the cache, from a worker, or of our own when neither was in time."""
+    unasked: str = ""
+    """Why the question could not be put, where the call is left to other routers as long as it can wait."""
     problem: str = ""
     """What went wrong on our side of the call."""
     choice: Choice | None = None

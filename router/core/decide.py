@@ -44,6 +44,8 @@ WITNESS_SECONDS = 2.0
 """A router that only watched a call tells its end so much later; the store keeps what it is told first."""
 CLOSING_SECONDS = 0.1
 """And closes the call after that, for its account comes before its end."""
+ASK_AGAIN_SECONDS = 0.5
+"""A question that could not be put is put again so much later, while the call is left to other routers."""
 UNKNOWN_SHARE = 0.75
 """Of HOLD, for which an unknown tenant's call is left to others; a watching router begins at half of it."""
 
@@ -117,17 +119,29 @@ def _follow(call: Call, event: Event, moment: Moment, limits: Limits, duty: Duty
         case events.LookupAnswered():
             return _on_answered(call, event, moment, limits)
         case events.LookupUnavailable():
-            return _on_no_answer(call, Outcome.OVERLOADED, event.problem, moment, limits)
-        case events.LeaseGained() | events.TimerEnded(timer=TimerName.WATCH):
+            return _on_unavailable(call, event, moment, limits)
+        case events.LeaseGained():
             return _step_in(call, moment, limits)
-        case events.TimerEnded(timer=TimerName.SETTLE):
-            return _on_settled(call, moment)
         case events.TimerEnded():
-            return _on_no_answer(call, Outcome.TIMEOUT, _waited(call), moment, limits)
+            return _on_timer(call, event.timer, moment, limits)
         case events.ClaimAnswered():
             return _on_claim(call, event, moment)
         case events.MoveAnswered():
             return _on_move(call, event)
+
+
+def _on_timer(call: Call, timer: TimerName, moment: Moment, limits: Limits) -> Decided:
+    match timer:
+        case TimerName.WATCH:
+            return _step_in(call, moment, limits)
+        case TimerName.ASK:
+            return _ask_again(call, moment, limits)
+        case TimerName.LOOKUP if call.unasked:
+            return _on_no_answer(call, Outcome.OVERLOADED, call.unasked, moment, limits)
+        case TimerName.LOOKUP:
+            return _on_no_answer(call, Outcome.TIMEOUT, _waited(call), moment, limits)
+        case TimerName.SETTLE:
+            return _on_settled(call, moment)
 
 
 def _step_in(call: Call, moment: Moment, limits: Limits) -> Decided:
@@ -270,16 +284,40 @@ def _hold_seconds(call: Call, limits: Limits) -> float:
     return max(hold - call.waited_seconds, 0.05)
 
 
+def _left_seconds(call: Call, moment: Moment, limits: Limits) -> float:
+    """How long this call may wait from this moment on."""
+    worked = moment.monotonic - call.parked_at.monotonic - call.waited_seconds
+    return max(_hold_seconds(call, limits) - worked, 0.0)
+
+
 def _on_answered(call: Call, event: events.LookupAnswered, moment: Moment, limits: Limits) -> Decided:
     plan, answer = call.rule_plan, event.asked.answer
     if call.state is not CallState.PARKED or plan is None:
         return call, []  # late: the decision is made; the answer serves the next call from the cache
     if answer is None:
-        return replace(call, asked=event.asked), []
+        return replace(call, asked=event.asked, unasked=""), []
     # A worker's answer keeps what the cache said when the question was put: missing, or joined.
     asked = call.asked or event.asked
     call = _step(replace(call, asked=asked, answer=answer), "answered", moment)
     return _claim(call, choose_by_answer(plan, answer, call.facts), moment, limits)
+
+
+def _on_unavailable(call: Call, event: events.LookupUnavailable, moment: Moment, limits: Limits) -> Decided:
+    if call.state is not CallState.PARKED or call.job is None or not (event.is_left or call.unasked):
+        return _on_no_answer(call, Outcome.OVERLOADED, event.problem, moment, limits)
+    actions: list[Action] = [StartTimer(TimerName.ASK, ASK_AGAIN_SECONDS)]
+    if not call.unasked:
+        # Whoever has an answer has all of HOLD to move the call; this router has only the default for it.
+        call = _step(call, "left_to_others", moment)
+        actions.append(StartTimer(TimerName.LOOKUP, _left_seconds(call, moment, limits)))
+    return replace(call, unasked=event.problem), actions
+
+
+def _ask_again(call: Call, moment: Moment, limits: Limits) -> Decided:
+    if call.state is not CallState.PARKED or not call.unasked or call.job is None:
+        return call, []
+    budget = min(call.job.budget_seconds, _left_seconds(call, moment, limits))
+    return call, [StartLookup(replace(call.job, budget_seconds=budget))]
 
 
 def _on_no_answer(call: Call, outcome: Outcome, problem: str, moment: Moment, limits: Limits) -> Decided:

@@ -102,6 +102,8 @@ class LookupUnavailable(Struct, frozen=True):
 
     parking: int
     problem: str
+    is_left: bool = False
+    """The queue is out of reach of this router, and others may have an answer: the call is left to them."""
 
 
 class LeaseGained(Struct, frozen=True):
@@ -115,6 +117,8 @@ class TimerName(StrEnum):
     """The look-up's budget is over: the caller waits no longer."""
     SETTLE = "settle"
     """Nothing more will be heard of this parking."""
+    ASK = "ask"
+    """Whether the question can be put now, for a call that is left to other routers meanwhile."""
     WATCH = "watch"
     """Half of HOLD is over, and the router that should work on the call has not moved it."""
 

@@ -28,12 +28,11 @@ from router.core.calls import Call, CallState, Moment
 from router.core.decide import Limits, park
 from router.core.events import AsteriskEvent, CallerHungUp, CallParked, LookupAnswered
 from router.core.identities import RouterName, ServerName, TenantId, Uniqueid
-from router.core.leases import Duty
 from router.core.lookups import Answer, Asked, CacheState
 from router.core.plans import Plans, TenantPlan
 from router.core.test_calls import PAUSED_TENANT, TEST_TENANT, plan_of_test_calls
 from router.engine.call_logger import CallLogger
-from router.engine.inboxes import Inbox, InboxKey
+from router.engine.inboxes import Inbox, InboxKey, Standing
 from router.engine.perform import Performance
 from router.engine.recorder import Recorder
 from router.engine.turns import Turns
@@ -63,16 +62,16 @@ class Engine:
         plans: Plans,
         limits: Limits,
         now: Callable[[], Moment],
-        duty: Callable[[ServerName], Duty],
+        leases: Standing,
     ) -> None:
         self._router = router
         self._plans = plans
         self._plan_of_test_calls = plan_of_test_calls()
         self._limits = limits
         self._now = now
-        self._duty = duty
+        self._leases = leases
         self._call_logger = call_logger
-        self._performance = Performance(router, links, queue, recorder, call_logger, now)
+        self._performance = Performance(router, links, queue, recorder, call_logger, now, leases.leaves)
         self._inboxes: dict[InboxKey, Inbox] = {}
         self._inboxes_by_token: dict[str, Inbox] = {}
         self._turns: Turns[TenantId] = Turns()
@@ -186,14 +185,14 @@ class Engine:
             performer=self._performance,
             limits=self._limits,
             now=self._now,
-            duty=self._duty,
+            leases=self._leases,
             on_ended=self._close,
         )
         self._inboxes[key] = inbox
         self._inboxes_by_token[inbox.token] = inbox
         plan = self._plan(event.tenant)
         try:
-            duty = self._duty(key[0])
+            duty = self._leases.duty(key[0])
             inbox.begin(park(event, plan, self._now(), self._limits, self._router, duty))
         except Exception:
             # One tenant's configuration must not stop the news of the others; the dialplan has the caller.

@@ -16,7 +16,16 @@ import structlog
 from router.core.actions import Action, StartTimer
 from router.core.calls import Call, CallState, Moment
 from router.core.decide import Decided, Limits, decide
-from router.core.events import AsteriskEvent, CallParked, CallVanished, Event, LeaseGained, TimerEnded
+from router.core.events import (
+    AsteriskEvent,
+    CallParked,
+    CallTaken,
+    CallVanished,
+    ClaimAnswered,
+    Event,
+    LeaseGained,
+    TimerEnded,
+)
 from router.core.identities import ServerName, TenantId, Uniqueid
 from router.core.leases import Duty
 
@@ -32,6 +41,19 @@ class Performer(Protocol):
     async def perform(self, inbox: "Inbox", action: Action) -> Event | None: ...
 
 
+class Standing(Protocol):
+    """How this router stands beside others that hear the same servers; `router.engine.lease_keeper` knows."""
+
+    def duty(self, server: ServerName) -> Duty:
+        """What a call that is parked on this server at this moment begins with."""
+
+    def leaves(self, server: ServerName) -> bool:
+        """Whether a call of this server, whose question could not be put, is left to other routers."""
+
+    def was_left(self, server: ServerName, *, by_another: bool) -> None:
+        """A call that was left has been taken: by another router, or at its last moment by this one."""
+
+
 class Inbox:
     """The waiting events of one call, and the task that handles them."""
 
@@ -44,7 +66,7 @@ class Inbox:
         performer: Performer,
         limits: Limits,
         now: Callable[[], Moment],
-        duty: Callable[[ServerName], Duty],
+        leases: Standing,
         on_ended: "Callable[[Inbox], None]",
     ) -> None:
         self.key = key
@@ -55,7 +77,7 @@ class Inbox:
         self._performer = performer
         self._limits = limits
         self._now = now
-        self._duty = duty
+        self._leases = leases
         self._on_ended = on_ended
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
@@ -123,11 +145,22 @@ class Inbox:
     async def _handle(self, event: Event) -> None:
         if self.call is None:
             return
-        self.call, actions = decide(self.call, event, self._now(), self._limits, self._duty(self.key[0]))
+        before, duty = self.call, self._leases.duty(self.key[0])
+        self.call, actions = decide(before, event, self._now(), self._limits, duty)
+        self._note_left(before, event)
         if self.call.is_ended and isinstance(event, CallParked):
             self._events.appendleft(event)  # it ended this call as the first news of another
         await self._perform(actions)
         self._note_rest()
+
+    def _note_left(self, before: Call, event: Event) -> None:
+        """Who took a call that was left to other routers says whether there are any."""
+        if not before.unasked or before.is_ended:
+            return
+        if isinstance(event, CallTaken) and not before.won_claim:
+            self._leases.was_left(self.key[0], by_another=True)
+        elif isinstance(event, ClaimAnswered) and event.is_won:
+            self._leases.was_left(self.key[0], by_another=False)
 
     def _note_rest(self) -> None:
         if self.call is not None and self.call.state in _AT_REST:

@@ -2,7 +2,7 @@
 
 It asks the store for all of them in one step. A server whose link is down is given up at once, so that a
 router that hears it takes over. While the store is away nothing is told: what is known then grows too old to
-be believed, and every router works on every call.
+be believed, and every router works on every call, but leaves those to others that it has no answer for.
 """
 
 import asyncio
@@ -14,7 +14,19 @@ import structlog
 from router.ami.seam import LinkDown, LinkUp, ServerNews
 from router.core.calls import Moment
 from router.core.identities import RouterName, ServerName
-from router.core.leases import LEASE_SECONDS, Duty, Leases, duty_for, gained, given_up, lost, told
+from router.core.leases import (
+    LEASE_SECONDS,
+    Duty,
+    Leases,
+    Left,
+    duty_for,
+    gained,
+    given_up,
+    leave,
+    lost,
+    told,
+    was_taken,
+)
 from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.lease_seam import ServerLeases
@@ -25,7 +37,7 @@ EVERY_SECONDS = 1.0
 
 
 class LeaseKeeper:
-    """`duty` and `on_news` are called in the event loop, and return at once.
+    """`duty`, `leaves`, `was_left` and `on_news` are called in the event loop, and return at once.
 
     `on_gained` is called for each server whose lease this router has got.
     """
@@ -42,6 +54,8 @@ class LeaseKeeper:
         self._on_gained = on_gained
         self._now = now
         self._known: Leases = {}
+        self._left: dict[ServerName, Left] = {}
+        """Since the store went away."""
         self._up: set[ServerName] = set()
         self._unwanted: set[ServerName] = set()
         """Servers whose link went down since the store was asked last."""
@@ -51,6 +65,19 @@ class LeaseKeeper:
     def duty(self, server: ServerName) -> Duty:
         """What a call that is parked on this server at this moment begins with."""
         return duty_for(self._known.get(server), self._now().monotonic)
+
+    def leaves(self, server: ServerName) -> bool:
+        """Whether a call of this server, whose question could not be put, is left to other routers."""
+        now, left = self._now().monotonic, self._left.get(server, Left())
+        is_left, self._left[server] = leave(self._known.get(server), left, now)
+        return is_left
+
+    def was_left(self, server: ServerName, *, by_another: bool) -> None:
+        """A call that was left has been taken: by another router, or at its last moment by this one."""
+        now, before = self._now().monotonic, self._left.get(server, Left())
+        after = self._left[server] = was_taken(before, by_another, now)
+        if after.is_alone != before.is_alone:
+            log.warning("lease.alone" if after.is_alone else "lease.others_back", server=server)
 
     def on_news(self, news: ServerNews) -> None:
         match news:
@@ -102,9 +129,11 @@ class LeaseKeeper:
         if not self._up:
             return
         asked, asked_at = sorted(self._up), self._now().monotonic
-        ours = await self._store.keep(self._router, asked, LEASE_SECONDS)
+        kept = await self._store.keep(self._router, asked, LEASE_SECONDS)
+        self._left.clear()
         # A link that went down meanwhile is given up on the next turn, which follows at once.
-        self._learn(told(self._known, self._up.intersection(asked), ours, asked_at))
+        still = self._up.intersection(asked)
+        self._learn(told(self._known, still, kept.ours, asked_at, kept.watched))
 
     def _drop(self, servers: Collection[ServerName]) -> None:
         self._unwanted.update(servers)

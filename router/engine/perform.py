@@ -18,7 +18,7 @@ from router.core.lookups import Waiter
 from router.engine.call_logger import CallLogger
 from router.engine.inboxes import Inbox
 from router.engine.recorder import Recorder
-from router.store.errors import StoreError
+from router.store.errors import StoreError, StoreUnavailable
 from router.store.seams import LookupQueue
 
 
@@ -33,6 +33,7 @@ class Performance:
         recorder: Recorder,
         call_logger: CallLogger,
         now: Callable[[], Moment],
+        leaves: Callable[[ServerName], bool],
     ) -> None:
         self._router = router
         self._links = links
@@ -40,6 +41,7 @@ class Performance:
         self._recorder = recorder
         self._call_logger = call_logger
         self._now = now
+        self._leaves = leaves
 
     async def perform(self, inbox: Inbox, action: Action) -> Event | None:
         call = inbox.call
@@ -71,6 +73,10 @@ class Performance:
     async def _ask(self, inbox: Inbox, call: Call, action: actions.StartLookup) -> Event:
         try:
             asked = await self._queue.ask(action.job, Waiter(self._router, inbox.token_of(call.parking)))
+        except StoreUnavailable as error:
+            # A call that is left already stays so, whatever came of others meanwhile.
+            is_left = bool(call.unasked) or self._leaves(call.parked.server)
+            return events.LookupUnavailable(call.parking, str(error), is_left)
         except StoreError as error:
             return events.LookupUnavailable(call.parking, str(error))
         return events.LookupAnswered(call.parking, asked)

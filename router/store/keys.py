@@ -42,6 +42,7 @@ part of the name.
     <prefix>:{w}:servers                            sorted set: Asterisk servers, by when one told of them
     <prefix>:{w}:status:<router>                    string: how a router fares; lives for seconds
     <prefix>:{w}:lease:<server>                     string: who works on its calls; lives for seconds
+    <prefix>:{w}:watched:<server>                   string: who else hears it; lives for seconds
     <prefix>:{d}:decisions                          stream: the latest decisions
     <prefix>:{d}:seen:<server>:<call>:<parking>     string: the end of this parking is recorded
 """
@@ -159,6 +160,9 @@ class Keys:
 
     def lease(self, server: ServerName) -> str:
         return f"{self._prefix}:{{w}}:lease:{server}"
+
+    def watched(self, server: ServerName) -> str:
+        return f"{self._prefix}:{{w}}:watched:{server}"
 
     @property
     def decisions(self) -> str:

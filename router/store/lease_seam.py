@@ -7,16 +7,24 @@ when it is not renewed, and may be lost with the store: nothing that must be exa
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from router.core.identities import RouterName, ServerName
 
 
+class Kept(Struct, frozen=True):
+    """What came of asking for some servers' leases."""
+
+    ours: frozenset[ServerName] = frozenset()
+    watched: frozenset[ServerName] = frozenset()
+    """Of ours, those that another router hears as well."""
+
+
 class ServerLeases(Protocol):
-    async def keep(
-        self, router: RouterName, servers: Sequence[ServerName], seconds: float
-    ) -> frozenset[ServerName]:
+    async def keep(self, router: RouterName, servers: Sequence[ServerName], seconds: float) -> Kept:
         """Renew the leases that this router has, and take those that nobody has, for so long.
 
-        Returns the servers whose lease it has now. One step in the store. Raises `StoreError`.
+        One step in the store. Raises `StoreError`.
         """
 
     async def give_up(self, router: RouterName, servers: Collection[ServerName]) -> None:

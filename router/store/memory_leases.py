@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 
 from router.core.identities import RouterName, ServerName
+from router.store.lease_seam import Kept
 
 
 class MemoryServerLeases:
@@ -12,19 +13,22 @@ class MemoryServerLeases:
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
         self._held: dict[ServerName, tuple[RouterName, float]] = {}
+        self._marks: dict[ServerName, tuple[RouterName, float]] = {}
+        """Who asked last and did not get it."""
 
     def clear(self) -> None:
         """FLUSHALL."""
         self._held.clear()
+        self._marks.clear()
 
-    async def keep(
-        self, router: RouterName, servers: Sequence[ServerName], seconds: float
-    ) -> frozenset[ServerName]:
+    async def keep(self, router: RouterName, servers: Sequence[ServerName], seconds: float) -> Kept:
         self._check()
         now = asyncio.get_running_loop().time()
         ours = frozenset(server for server in servers if self._holder(server, now) in (None, router))
         self._held |= dict.fromkeys(ours, (router, now + seconds))
-        return ours
+        self._marks |= dict.fromkeys(set(servers) - ours, (router, now + seconds))
+        others = {name for name, (other, until) in self._marks.items() if other != router and now < until}
+        return Kept(ours, ours & others)
 
     async def give_up(self, router: RouterName, servers: Collection[ServerName]) -> None:
         self._check()

@@ -4,7 +4,11 @@ from collections.abc import Collection, Sequence
 
 from router.core.identities import RouterName, ServerName
 from router.store.keys import Keys
+from router.store.lease_seam import Kept
 from router.store.scripts import Scripts
+
+WATCHED = 2
+"""`lease_keep.lua`: we have it, and another router hears the server too."""
 
 
 class RedisServerLeases:
@@ -12,15 +16,18 @@ class RedisServerLeases:
         self._scripts = scripts
         self._keys = keys
 
-    async def keep(
-        self, router: RouterName, servers: Sequence[ServerName], seconds: float
-    ) -> frozenset[ServerName]:
+    async def keep(self, router: RouterName, servers: Sequence[ServerName], seconds: float) -> Kept:
         if not servers:
-            return frozenset()
-        leases = tuple(self._keys.lease(server) for server in servers)
+            return Kept()
+        leases = [self._keys.lease(server) for server in servers]
+        marks = [self._keys.watched(server) for server in servers]
         milliseconds = max(1, round(seconds * 1000))
-        kept = await self._scripts.run("lease_keep", leases, router, milliseconds)
-        return frozenset(server for server, is_ours in zip(servers, kept, strict=True) if is_ours)
+        kept = await self._scripts.run("lease_keep", (*leases, *marks), router, milliseconds)
+        told = list(zip(servers, kept, strict=True))
+        return Kept(
+            ours=frozenset(server for server, how in told if how),
+            watched=frozenset(server for server, how in told if how == WATCHED),
+        )
 
     async def give_up(self, router: RouterName, servers: Collection[ServerName]) -> None:
         if servers:

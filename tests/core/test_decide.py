@@ -19,6 +19,7 @@ from router.core.events import AskedFor, DefaultedWhy, Event, TimerName
 from router.core.identities import TenantId
 from router.core.leases import Duty
 from router.core.lookups import Asked, CacheState
+from router.core.rules import Outcome
 from tests.core.makers import ACME, LIMITS, after, at, begin, found, greeting_plan, only, parked, plan
 
 # Factors: the state of the call; whether this router won its claim; which event; whether the event is of this
@@ -85,6 +86,12 @@ ROWS: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
         events.LookupUnavailable(2, "Redis is away"),
         (STAY, DECIDED, *(STAY,) * 5),
     ),
+    (
+        "the question cannot be put, and others may have an answer",
+        events.LookupUnavailable(2, "Redis is away", is_left=True),
+        (STAY, "parked: StartTimer StartTimer", *(STAY,) * 5),
+    ),
+    ("the question may be put again", events.TimerEnded(2, TimerName.ASK), (STAY,) * 7),
     ("the look-up's time is over", events.TimerEnded(2, TimerName.LOOKUP), (STAY, DECIDED, *(STAY,) * 5)),
     ("half of HOLD is over", events.TimerEnded(2, TimerName.WATCH), (ASKED, *(STAY,) * 6)),
     ("the lease is gained", events.LeaseGained(2), (ASKED, *(STAY,) * 6)),
@@ -237,6 +244,51 @@ def test_a_router_that_steps_in_too_late_asks_for_a_moment_and_goes_on() -> None
     _, actions = decide(watched(), events.TimerEnded(2, TimerName.WATCH), at(60), LIMITS)
 
     assert only(StartTimer, actions).seconds == 0.05
+
+
+LEFT = events.LookupUnavailable(1, "Redis is away", is_left=True)
+ASK_TIMER, LOOKUP_TIMER = events.TimerEnded(1, TimerName.ASK), events.TimerEnded(1, TimerName.LOOKUP)
+
+
+def test_a_call_that_is_left_to_others_is_decided_at_its_last_moment() -> None:
+    call, actions = decide(begin(plan(), parked())[0], LEFT, at(0.4), LIMITS)
+    hold = 6.0 - LIMITS.hold_margin_seconds
+    timers = {one.timer: one.seconds for one in actions if isinstance(one, StartTimer)}
+    assert timers[TimerName.LOOKUP] == pytest.approx(hold - 0.4)
+
+    call, actions = decide(call, LOOKUP_TIMER, at(hold), LIMITS)
+
+    assert call.choice is not None
+    assert (call.choice.outcome, call.answer and call.answer.problem) == (Outcome.OVERLOADED, "Redis is away")
+    assert actions[0] == Claim()
+
+
+def test_the_question_of_a_call_that_is_left_to_others_is_put_again_in_what_is_left() -> None:
+    call, _ = decide(begin(plan(), parked())[0], LEFT, at(0.4), LIMITS)
+
+    call, soon = decide(call, ASK_TIMER, at(0.9), LIMITS)
+    # Others that took it meanwhile or not are no reason to end it before its time.
+    call, _ = decide(call, events.LookupUnavailable(1, "still away"), at(1.0), LIMITS)
+    call, late = decide(call, ASK_TIMER, at(5.0), LIMITS)
+
+    assert call.state is CallState.PARKED
+    first, second = only(StartLookup, soon), only(StartLookup, late)
+    assert call.job is not None
+    assert first.job == call.job
+    assert second.job.budget_seconds == pytest.approx(6.0 - LIMITS.hold_margin_seconds - 5.0)
+
+
+def test_an_answer_to_the_question_that_was_put_again_decides() -> None:
+    call, _ = decide(begin(plan(), parked())[0], LEFT, at(0.4), LIMITS)
+    call, _ = decide(call, events.LookupAnswered(1, Asked(CacheState.MISSING)), at(0.9), LIMITS)
+    assert decide(call, ASK_TIMER, at(1.4), LIMITS) == (call, [])
+
+    call, actions = decide(
+        call, events.LookupAnswered(1, Asked(CacheState.MISSING, found())), at(1.5), LIMITS
+    )
+
+    assert call.state is CallState.CLAIMING
+    assert actions[0] == Claim()
 
 
 def test_an_unknown_tenant_that_was_watched_is_left_alone_for_most_of_what_is_left() -> None:

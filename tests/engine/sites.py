@@ -1,7 +1,7 @@
 """A site in one process: routers, Asterisk servers that a test speaks for, one store, a CRM and a worker."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,7 @@ from router.engine.engine import Engine
 from router.engine.lease_keeper import LeaseKeeper
 from router.engine.recorder import Recorder
 from router.store.errors import StoreError
+from router.store.lease_seam import Kept, ServerLeases
 from router.store.memory import MemoryStore
 from router.store.seams import LookupQueue, TakenJob
 from tests.core.makers import LIMITS, NOON, SERVER, found
@@ -70,6 +71,25 @@ class CountingQueue:
         return await self._queue.ask(job, waiter)
 
 
+class CuttableLeases:
+    """One router's side of the leases."""
+
+    def __init__(self, leases: ServerLeases) -> None:
+        self._leases = leases
+        self.outage: StoreError | None = None
+        """Redis is away for this router alone."""
+
+    async def keep(self, router: RouterName, servers: Sequence[ServerName], seconds: float) -> Kept:
+        if self.outage is not None:
+            raise self.outage
+        return await self._leases.keep(router, servers, seconds)
+
+    async def give_up(self, router: RouterName, servers: Collection[ServerName]) -> None:
+        if self.outage is not None:
+            raise self.outage
+        await self._leases.give_up(router, servers)
+
+
 class Site:
     """Its Asterisk servers are up at once. `run` lets things happen; nothing else takes time but the CRM."""
 
@@ -97,6 +117,7 @@ class Site:
         }
         """Each router's own view of the links, and what it sent over them."""
         self.queues = {name: CountingQueue(self.store.lookups) for name in names}
+        self.lease_hands = {name: CuttableLeases(self.store.leases) for name in names}
         self.keepers = {name: self._keeper(name) for name in names}
         self.engines = {name: self._engine(name) for name in names}
         for each in self.links.values():
@@ -202,12 +223,12 @@ class Site:
             self.plans,
             LIMITS,
             self._now,
-            self.keepers[name].duty,
+            self.keepers[name],
         )
 
     def _keeper(self, name: RouterName) -> LeaseKeeper:
         return LeaseKeeper(
-            name, self.store.leases, lambda server: self.engines[name].on_lease(server), self._now
+            name, self.lease_hands[name], lambda server: self.engines[name].on_lease(server), self._now
         )
 
     def _now(self) -> Moment:

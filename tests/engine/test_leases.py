@@ -161,6 +161,113 @@ async def test_a_router_whose_store_fails_for_a_moment_leaves_the_answer_to_the_
         assert site.places() == ["route-queue,gold,1"]
 
 
+def cut_off(site: Site, *routers: RouterName) -> None:
+    """From Redis: what they ask fails, and neither leases nor answers reach them."""
+    for router in routers:
+        site.queues[router].outage = StoreUnavailable("Redis is away")
+        site.lease_hands[router].outage = StoreUnavailable("Redis is away")
+
+
+async def lived(site: Site) -> None:
+    """Until both have told the store of themselves."""
+    await site.run(1.1)
+
+
+async def test_the_holder_that_is_cut_off_leaves_calls_to_the_router_that_is_not() -> None:
+    """It would claim at once, for the destination of what could not be asked."""
+    async with Site(plan(outcomes=OVERLOADED), routers=2) as site:
+        await lived(site)
+        cut_off(site, HOLDER)
+        site.link.park(parked())
+        await site.run(LEASE_SECONDS + 2)
+        site.link.park(SECOND)
+        await site.run(1)
+
+        # The first by stepping in, before the lease has passed on; the second as one of its own.
+        assert site.places() == ["route-queue,gold,1"] * 2
+        assert [call.won_claim for call in site.engines[WATCHER].calls] == [True, True]
+
+
+async def test_a_watcher_that_is_cut_off_does_not_step_in_before_the_last_moment() -> None:
+    async with Site(plan(outcomes=OVERLOADED, lookup_seconds=5), routers=2) as site:
+        site.crm_seconds = HALF + 0.5
+        await lived(site)
+        cut_off(site, WATCHER)
+        site.link.park(parked())
+        await site.run(HALF + 1)
+
+        assert site.places() == ["route-queue,gold,1"]
+
+
+async def test_two_that_are_cut_off_decide_the_first_calls_late_and_the_next_at_once() -> None:
+    async with Site(plan(outcomes=OVERLOADED), routers=2) as site:
+        await lived(site)
+        cut_off(site, HOLDER, WATCHER)
+        await site.run(LEASE_SECONDS + 1)
+        site.link.park(parked())
+        await site.run(2 * HALF - 0.1)
+        assert site.places() == []
+        await site.run(0.2)
+        assert site.places() == ["route-queue,busy,1"]
+        site.land(parked())
+        site.link.park(SECOND)
+        await site.run()
+
+        assert site.places() == ["route-queue,busy,1"] * 2
+
+
+async def test_a_router_without_others_decides_at_once_when_it_is_cut_off() -> None:
+    async with Site(plan(outcomes=OVERLOADED)) as site:
+        await lived(site)
+        cut_off(site, HOLDER)
+        await site.run(LEASE_SECONDS + 1)
+        site.link.park(parked())
+        await site.run()
+
+        assert site.places() == ["route-queue,busy,1"]
+
+
+async def test_a_router_that_is_cut_off_for_a_moment_asks_again() -> None:
+    async with Site(plan(outcomes=OVERLOADED), routers=2) as site:
+        await lived(site)
+        site.kill(WATCHER)
+        cut_off(site, HOLDER)
+        site.link.park(parked())
+        await site.run(1)
+        site.queues[HOLDER].outage = None
+        await site.run(1)
+        site.land(parked())
+
+        assert site.places() == ["route-queue,gold,1"]
+        (decision,) = await site.decisions()
+        assert decision.steps_ms["left_to_others"] == 0
+
+
+async def test_one_that_is_back_gets_the_calls_again_of_who_is_still_cut_off() -> None:
+    async with Site(plan(outcomes=OVERLOADED), routers=2) as site:
+        await lived(site)
+        cut_off(site, HOLDER, WATCHER)
+        await site.run(LEASE_SECONDS + 1)
+        numbered = [
+            parked(
+                uniqueid=Uniqueid(f"pbx1-1700046000.{number}"), channel=ChannelName(f"PJSIP/trunk-{number}")
+            )
+            for number in range(40)
+        ]
+        for event in numbered:
+            site.link.park(event)
+            await site.run(1)
+            if event is numbered[15]:
+                site.queues[WATCHER].outage = site.lease_hands[WATCHER].outage = None
+            for moved in site.link.moved:
+                site.land(next(one for one in numbered if one.channel == moved.channel))
+        await site.run(6)
+
+        places = {moved.channel: dict(moved.variables)["ROUTE_TO"] for moved in site.link.moved}
+        last = [places[event.channel] for event in numbered[-10:]]
+        assert last == ["route-queue,gold,1"] * 10
+
+
 async def test_a_router_that_stops_hands_over_and_finishes_its_own() -> None:
     async with Site(plan(), routers=2) as site:
         site.crm_seconds = 2

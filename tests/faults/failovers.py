@@ -84,8 +84,10 @@ def _failed_over(
     finding.figures.append(f"a new master after {promoted_at - died_at:.2g} s")
     finding.most("parked", account.longest_parked(), site.plan.hold + 0.5)
     elsewhere = [one.parked_at for one in account.parkings if one.to != TAKEN]
-    last = max(elsewhere, default=promoted_at) - promoted_at
-    finding.figures.append(f"the last call not by its CRM {last:.2g} s after it")
+    if elsewhere:
+        last = max(elsewhere) - promoted_at
+        when = f"{abs(last):.2g} s {'after' if last > 0 else 'before'} it"
+        finding.figures.append(f"the last call not by its CRM parked {when}")
     finding.figures.append(f"by their CRM {100 * account.share_taken(TAKEN):.4g} %")
     finding.taken("from 2 s after it", account.parked_between(promoted_at + 2), TAKEN, 99)
     return finding.row(account)

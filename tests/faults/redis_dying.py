@@ -1,4 +1,4 @@
-"""Faults 5 to 7: a Redis that is stopped, frozen or emptied."""
+"""Faults 5 to 7: a Redis that is stopped, out of one router's reach, frozen or emptied."""
 
 import time
 from collections.abc import Sequence
@@ -29,6 +29,35 @@ def stopped(site: FaultSite, scale: Scale) -> Row:
     finding.most("parked", account.longest_parked(), site.plan.hold + 0.5)
     finding.taken("from 3 s after its return", account.parked_between(back_at + 3), TAKEN, 99)
     return finding.row(account)
+
+
+def cut_off(site: FaultSite, scale: Scale) -> Row:
+    """5a: the router that works on the calls reaches Redis no more for 20 s; the other one does."""
+    finding = Finding(5, "one of two routers cut off from Redis", variant="a")
+    away, rate = scale.of(20.0, 6.0), scale.of(20, 10)
+    site.ready()
+    mark = site.mark()
+    placed = site.call(round((away + scale.of(20, 8)) * rate), rate)
+    site.wait_parked(2 * rate, mark)
+
+    tap = site.redis_taps[_holder(site)]
+    tap.cut()
+    cut_at = time.time()
+    time.sleep(away)
+    tap.mend()
+    account = site.account(mark, placed)
+
+    finding.expect(site.all_alive, "a process ended")
+    finding.most("parked", account.longest_parked(), site.plan.hold + 0.5)
+    # Answers that were on their way when it was cut off reach nobody.
+    finding.taken("from 0.5 s after it", account.parked_between(cut_at + 0.5), TAKEN, 99)
+    return finding.row(account)
+
+
+def _holder(site: FaultSite) -> str:
+    """The router that has the server's lease."""
+    said = site.redis.say(f"GET crmroute:{{w}}:lease:{site.pbx.name}\r\n".encode()).decode()
+    return said.splitlines()[1]
 
 
 def frozen(site: FaultSite, scale: Scale) -> Row:

@@ -118,11 +118,15 @@ class FaultSite(Crew):
         (port,) = free_ports(1)
         with (self.config / "local.toml").open("a") as settings:
             settings.write(f"{records}[admin]\nport = {port}\n")
+        self.apply()
+        self.begin("admin", [sys.executable, "-m", "router", "admin"], self._environment("admin"))
+        wait_until(lambda: _listens(port), START_SECONDS, "the admin process listens")
+
+    def apply(self) -> None:
+        """Publish the tenants' files."""
         command = [sys.executable, "-m", "router", "apply", "--yes"]
         environment = {**os.environ, **self._environment("apply")}
         subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
-        self.begin("admin", [sys.executable, "-m", "router", "admin"], self._environment("admin"))
-        wait_until(lambda: _listens(port), START_SECONDS, "the admin process listens")
 
     @property
     def redis(self) -> Server:

@@ -67,6 +67,7 @@ FAULTS = (
     Fault(4, workers_dying.workers_killed_in_turn),
     Fault(5, redis_dying.stopped),
     Fault(24, routers_dying.rolling_restart),
+    Fault(5, redis_dying.cut_off, "tapped", TAPPED, variant="a"),
     Fault(6, redis_dying.frozen, "tapped", TAPPED),
     Fault(7, redis_dying.emptied, "published", PUBLISHED),
     Fault(8, failovers.address_moved, "pair", PAIR),

