@@ -7,10 +7,12 @@ CRM at all: what the harness and Asterisk themselves cost) are measured in the s
 
 from collections.abc import Mapping
 
+from tests.bench.peers.agi_script import AgiScript
+from tests.bench.peers.ari import Ari
 from tests.bench.peers.crmroute import Crmroute
 from tests.bench.peers.curl import Curl
 from tests.bench.peers.direct import Direct
 from tests.bench.peers.fast_agi import FastAgi
 from tests.bench.peers.peer import Peer
 
-PEERS: Mapping[str, type[Peer]] = {one.name: one for one in (Crmroute, Curl, FastAgi, Direct)}
+PEERS: Mapping[str, type[Peer]] = {one.name: one for one in (Crmroute, Curl, FastAgi, AgiScript, Ari, Direct)}
