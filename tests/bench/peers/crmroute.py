@@ -26,12 +26,20 @@ name = "Customer level"
 field = "status"
 source = {{ integration = "levels" }}
 default = {{ destination = "queue", option = "default" }}
+{rule}
 lines = [
   {{ operator = "=", value = "GOLD", destination = "queue", option = "gold" }},
   {{ operator = "=", value = "SILVER", destination = "queue", option = "silver" }},
   {{ operator = "=", value = "BRONZE", destination = "queue", option = "bronze" }},
 ]
 """
+SETTINGS = '[destinations]\nqueue = "bench-land,{option},1"\n'
+
+
+def write_tenant(site: Site, tenant: int, crm: str, rule: str = "") -> None:
+    """`rule`: further lines of the rule."""
+    text = _TENANT.format(tenant=tenant, crm=crm, did=did_of(Crmroute.name, tenant), rule=rule)
+    (site.config / "tenants" / f"bench{tenant}.toml").write_text(text)
 
 
 class Crmroute(Peer):
@@ -48,11 +56,10 @@ class Crmroute(Peer):
 """
 
     def settings(self) -> str:
-        return '[destinations]\nqueue = "bench-land,{option},1"\n'
+        return SETTINGS
 
     def start(self, site: Site) -> Mapping[str, int]:
         for tenant, crm in enumerate(self.crms):
-            text = _TENANT.format(tenant=tenant, crm=crm, did=did_of(self.name, tenant))
-            (site.config / "tenants" / f"bench{tenant}.toml").write_text(text)
+            write_tenant(site, tenant, crm)
         router, worker = site.start_router(), site.start_worker()
         return {"router": router.pid, "worker": worker.pid, "redis": site.redis_pid()}
