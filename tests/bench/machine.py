@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from deploy.rig.asterisk import PROJECT
+from deploy.rig.asterisk import PROJECT, ROOT
 
 PACKAGES = ("panoramisk", "redis", "hiredis", "httpx", "httpx-aiohttp", "aiohttp", "uvloop", "msgspec")
 
@@ -18,6 +18,7 @@ def described() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": platform.release(),
+        "asterisk": _asterisk(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "commit": _commit(),
@@ -30,6 +31,13 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _asterisk() -> str:
+    stamp = ROOT / ".complete"
+    command = ["asterisk", "-V"]
+    told = stamp.read_text() if stamp.exists() else subprocess.check_output(command, text=True)
+    return told.strip().removeprefix("Asterisk ")
 
 
 def _commit() -> str:

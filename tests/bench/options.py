@@ -61,6 +61,8 @@ def parsed(words: Sequence[str] | None = None) -> Options:
     """Raises SystemExit with what is wrong."""
     given = vars(_parser().parse_args(words))
     chosen = SHORT if given.pop("short") else {}
+    if given["page_from"]:
+        given["page_from"] = tuple(given["page_from"])
     return Options(**{**chosen, **{name: value for name, value in given.items() if value is not None}})
 
 

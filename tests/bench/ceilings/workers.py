@@ -1,6 +1,5 @@
 """One worker's ceiling, and how look-ups grow with the workers when the CRM takes a second."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from deploy.rig.sample_site import Site
@@ -40,11 +39,7 @@ def worker_ceiling(calls: int) -> dict[str, Any]:
     }
 
 
-def workers_growth(numbers: Sequence[int]) -> list[dict[str, Any]]:
-    return [_of_workers(number) for number in numbers]
-
-
-def _of_workers(number: int) -> dict[str, Any]:
+def workers(number: int) -> dict[str, Any]:
     settings = f"\n[worker]\nlookups = {SLOTS}\n"
     with scripted_site(tenants=TENANTS, crm_ms=CRM_MS, settings=settings) as (site, _):
         pids = {}
