@@ -43,3 +43,15 @@ def figures(
         "added_ms": percentiles(ms - crm_ms_of(call) for call, ms in held),
         "parked_added_ms": percentiles(ms - crm_ms_of(call) for call, ms in parked),
     }
+
+
+def slow_figures(calls: Sequence[CallTimes], placed: int) -> dict[str, Any]:
+    """Of callers whose CRM answers too late: they shall be at the default, and soon."""
+    held = [seconds * 1000 for call in calls if (seconds := call.held_seconds) is not None]
+    at_default = sum(call.place == "default" for call in calls)
+    return {
+        "calls": placed,
+        "at_default": at_default,
+        "lost": placed - len(held),
+        "total_ms": percentiles(held),
+    }

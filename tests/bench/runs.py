@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.rig.callers import CallCounts, Caller, PlacedCalls, start_calls
 from tests.bench.dialplan import TRUNK_ADDRESS, callers, did_of
-from tests.bench.figures import figures
+from tests.bench.figures import figures, slow_figures
 from tests.bench.listener import CallTimes, Listener
 from tests.bench.processes import cpu_seconds, used_ms
 from tests.bench.stage import SECRET, Stage, staged
@@ -63,6 +63,9 @@ def run(wanted: Wanted) -> dict[str, Any]:
         "sipp": {"successful": counts.successful, "failed": counts.failed},
         "cpu_ms": used_ms(before, after, wanted.count + wanted.slow_rate * wanted.seconds),
     }
+    if wanted.slow_rate:
+        slow = [call for call in listener.calls if call.did == did_of(wanted.peer, 1)]
+        result["slow_calls"] = slow_figures(slow, wanted.slow_rate * wanted.seconds)
     if wanted.known:
         were = {caller.number for caller in known}
         of_known = [call for call in calls if call.caller in were]
