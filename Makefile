@@ -56,7 +56,7 @@ proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls eac
 faults: rig ## the 25 faults in their full form, as a table; FAULTS="1 3" chooses
 	@$(PY) -m tests.faults $(FAULTS)
 
-bench: rig ## the benchmark: crmroute beside its peers, every part (hours); BENCH="--short" or "--parts rates"
+bench: rig ## the benchmark: crmroute beside its peers, every part (about an hour); BENCH="--short" or "--parts rates"
 	@$(PY) -m tests.bench $(BENCH)
 
 bench-page: setup ## docs/benchmarks.md and its pictures, of the JSON files in RESULTS

@@ -47,8 +47,8 @@ The peers are in `tests/bench/peers`, each as good as an expert would write it f
 | ARI Stasis | a websocket, aiohttp on uvloop, of all events StasisStart alone |
 | no CRM asked | the caller's number decides: what a call costs anyway, with this harness |
 
-None of the peers caches, shares one question among callers, limits what a CRM is asked, keeps tenants apart,
-tells why a call went where, or goes on when its program is dead; the rest of crmroute's cost is for that.
+None of the peers caches, shares one question among callers, limits what a CRM is asked, keeps a tenant's
+calls from another's, or tells why a call went where; the rest of crmroute's cost is for that.
 """
 
 _PICTURE_OF = {
