@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup rig test-tools run test check-style types imports unit live schema crms proofs faults bench bench-history pictures fuzz audit sbom supply clean
+.PHONY: help setup rig test-tools run test check-style types imports unit live schema crms proofs faults bench bench-page bench-history pictures fuzz audit sbom supply clean
 
 PY := .venv/bin/python
 
@@ -56,8 +56,11 @@ proofs: rig ## the long forms of the proofs on a real Asterisk (10,000 calls eac
 faults: rig ## the 25 faults in their full form, as a table; FAULTS="1 3" chooses
 	@$(PY) -m tests.faults $(FAULTS)
 
-bench: rig ## the benchmark: 100 calls/s through a real Asterisk, as JSON
-	@$(PY) -m tests.bench.calls
+bench: rig ## the benchmark: crmroute beside its peers, every part (about an hour); BENCH="--short" or "--parts rates"
+	@$(PY) -m tests.bench $(BENCH)
+
+bench-page: setup ## docs/benchmarks.md and its pictures, of the JSON files in RESULTS
+	@$(PY) -m tests.bench --page-from $(RESULTS)
 
 bench-history: test-tools ## the benchmark: 1,000,000 decisions searched on a real PostgreSQL, as JSON
 	@$(PY) -m tests.bench.history

@@ -65,6 +65,7 @@ class RunningAsterisk:
     dialplan                       extra text after the shipped dialplan: contexts of a test's own
     files                          extra or replaced configuration files, by name, such as {"pjsip.conf": ...}
     pjsip, queues                  text added to pjsip.conf and queues.conf
+    added                          text added to further configuration files, by name
     verbose                        level of the full log: 2 is cheap, 5 shows every step; 0 and 1 leave
                                    the ledger out, for a benchmark
     ami_secret                     of the accounts router-a, router-b, prove and rig; random when not given
@@ -84,6 +85,7 @@ class RunningAsterisk:
         files: Mapping[str, str] | None = None,
         pjsip: str = "",
         queues: str = "",
+        added: Mapping[str, str] | None = None,
         verbose: int = 2,
         ami_secret: str | None = None,
         certificate: str = "",
@@ -97,7 +99,7 @@ class RunningAsterisk:
         self._settings = {"hold": hold, "hold-most": hold_most, "grace": grace, "wait": wait}
         self._dialplan = dialplan
         self._files = dict(files or {})
-        self._added = {"pjsip.conf": pjsip, "queues.conf": queues}
+        self._added = {"pjsip.conf": pjsip, "queues.conf": queues, **(added or {})}
         self._verbose = verbose
         self._certificate = certificate
         self._boot_seconds = boot_seconds

@@ -143,22 +143,22 @@ class Site:
         self.processes[name] = process
         return process
 
-    def start_crm(self, delay_ms: int = 0) -> Process:
+    def start_crm(self, delay_ms: int = 0, port: int = 0, name: str = "crm") -> Process:
+        """The site's CRM, or a further one on another port."""
+        port = port or self.crm_port
         crm = self.start(
-            "crm",
+            name,
             [
                 sys.executable,
                 "-m",
                 "deploy.rig.sample_crm",
                 "--port",
-                str(self.crm_port),
+                str(port),
                 "--delay-ms",
                 str(delay_ms),
             ],
         )
-        wait_until(
-            lambda: _listens(self.crm_port) or crm.has_ended(), START_SECONDS, "the sample CRM listens"
-        )
+        wait_until(lambda: _listens(port) or crm.has_ended(), START_SECONDS, "the sample CRM listens")
         return crm
 
     def start_router(self, name: str = "router-a", account: str = "router-a") -> Process:

@@ -1,4 +1,4 @@
-"""Hears an Asterisk's own account of each call over AMI: when it was parked and when it landed.
+"""Hears Asterisk's own account of each call over AMI: when it came in, was parked, and landed.
 
 The times are Asterisk's (`timestampevents`), so that nothing of ours adds to them. A thread of its own reads
 with plain sockets: the listener must cost next to nothing beside what it measures.
@@ -11,31 +11,44 @@ from typing import Self
 
 
 @dataclass
-class Parking:
-    """One call's way through the holding context; moments in seconds by Asterisk's clock."""
+class CallTimes:
+    """One call's way; moments in seconds by Asterisk's clock."""
 
+    caller: str
+    did: str
+    entered_at: float | None = None
     parked_at: float | None = None
+    """Of a call that waits in `route-hold`."""
     landed_at: float | None = None
-    defaulted_at: float | None = None
     place: str = ""
 
     @property
     def held_seconds(self) -> float | None:
-        if self.parked_at is None or self.landed_at is None:
-            return None
-        return self.landed_at - self.parked_at
+        return _between(self.entered_at, self.landed_at)
+
+    @property
+    def parked_seconds(self) -> float | None:
+        return _between(self.parked_at, self.landed_at)
+
+
+def _between(begin: float | None, end: float | None) -> float | None:
+    return None if begin is None or end is None else end - begin
 
 
 class Listener:
-    """A session on the account `router-b`, whose filters let crmroute's events through and nothing else."""
+    """A session on the account `bench`, whose filters let the benchmark's events through and nothing else."""
 
     def __init__(self, port: int, secret: str) -> None:
-        self.parkings: dict[str, Parking] = {}
+        self._calls: dict[bytes, CallTimes] = {}
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        login = f"Action: Login\r\nUsername: router-b\r\nSecret: {secret}\r\nEvents: on\r\n\r\n"
+        login = f"Action: Login\r\nUsername: bench\r\nSecret: {secret}\r\nEvents: on\r\n\r\n"
         self._socket.sendall(login.encode())
         self._thread = threading.Thread(target=self._read, name="listener", daemon=True)
         self._is_logged_in = threading.Event()
+
+    @property
+    def calls(self) -> list[CallTimes]:
+        return list(self._calls.values())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -61,19 +74,20 @@ class Listener:
                     message = {}
 
     def _take(self, message: dict[bytes, bytes]) -> None:
-        if message.get(b"Response") == b"Success" or b"FullyBooted" in message.values():
-            self._is_logged_in.set()
         event = message.get(b"UserEvent")
         if event is None:
+            if message.get(b"Response") == b"Success":
+                self._is_logged_in.set()
             return
         at = float(message[b"Timestamp"])
-        parking = self.parkings.setdefault(message[b"Uniqueid"].decode(), Parking())
+        if (call := self._calls.get(message[b"Uniqueid"])) is None:
+            caller, did = message[b"CallerIDNum"].decode(), message[b"Exten"].decode()
+            call = self._calls[message[b"Uniqueid"]] = CallTimes(caller, did)
         match event:
+            case b"BenchEntered":
+                call.entered_at = at
             case b"RouteParked":
-                parking.parked_at = at
-            case b"RouteTaken":
-                parking.landed_at = at
-                parking.place = message[b"To"].decode()
-            case b"RouteDefaulted" if parking.landed_at is None:
-                parking.defaulted_at = at
-                parking.place = message[b"To"].decode()
+                call.parked_at = at
+            case b"BenchLanded":
+                call.landed_at = at
+                call.place = message[b"At"].decode()
