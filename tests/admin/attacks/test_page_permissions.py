@@ -100,7 +100,11 @@ ALLOWED = {
     "POST /users": Allowed(
         ADMIN, 303, {"name": "new", "password": PASSWORD, "role": "viewer", "tenant": "acme"}
     ),
-    "POST /users/{user}": Allowed(ADMIN, 303, {"intent": "disable"}),
+    "POST /users/{user}": Allowed(
+        ADMIN,
+        303,
+        {"intent": "save", "role": "editor", "language": "fr", "seen.role": "viewer", "seen.language": ""},
+    ),
     "GET /audit": Allowed(ADMIN),
 }
 FOR_ANYBODY = {

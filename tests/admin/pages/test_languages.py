@@ -19,7 +19,7 @@ from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
 from router.admin.pages.single_sign_on import TEXTS as SINGLE_TEXTS
 from router.admin.pages.told import DIFFERENCES
-from router.admin.pages.users import NOBODY_ELSE
+from router.admin.pages.users import TEXTS as USER_TEXTS
 
 SIGN_INS = {*REFUSALS.values(), REFUSED, NO_WORKER}
 ADMIN = Path(str(files("router.admin")))
@@ -51,11 +51,11 @@ def all_texts() -> set[str]:
         *labels.ALL,
         *TEXTS.values(),
         BROKEN,
-        NOBODY_ELSE,
         NAME,
         TENANT,
         *ACCOUNT_TEXTS,
         *SINGLE_TEXTS,
+        *USER_TEXTS,
         *PROBLEMS,
         *SIGN_INS,
         *(text for texts in DIFFERENCES.values() for text in texts),

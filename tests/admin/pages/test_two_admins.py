@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from router.admin.site import Site
+from router.core.roles import Role
 from router.core.rules import Rule
 from router.core.tenants import Integration
-from router.records import integrations, rules, tenants
+from router.records import integrations, rules, tenants, users
 from router.records.configuration import Configuration
+from router.records.users import User
 from router.store.memory import MemoryStore
 from tests.admin.api import Api, running, site_of
 from tests.admin.pages.browser import Browser, make_accounts, open_browsers
@@ -307,3 +309,45 @@ async def test_an_ivr_entry_that_another_led_elsewhere_meanwhile_is_not_removed(
 
     assert "account was changed meanwhile: it leads to Second now." in olga.page
     await olga.post("/t/acme/numbers/entries/delete", removing(olga.page, "name", "account"))
+
+
+# Users
+
+
+async def user_named(site: Site, name: str) -> User:
+    async with site.database.reading() as connection:
+        return next(one for one in await users.every(connection, None) if one.name == name)
+
+
+def row_form(page: str, id_: int) -> dict[str, str]:
+    """The fields of the form on a user's row, as it is shown."""
+    found = re.search(rf'action="/users/{id_}">(.*?)</form>', page, re.DOTALL)
+    assert found is not None
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', found[1]))
+    for name, body in re.findall(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', found[1], re.DOTALL):
+        fields[name] = re.findall(r'value="([^"]*)" selected', body)[0]
+    return fields | {"intent": "save"}
+
+
+async def test_a_role_that_another_changed_meanwhile_is_shown_before_it_is_changed_again(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    await make_accounts(site, {"vera": ("viewer", ACME)})
+    vera = await user_named(site, "vera")
+    anna, olga = both
+    for browser in both:
+        await browser.get("/users")
+    await anna.post(f"/users/{vera.id}", row_form(anna.page, vera.id) | {"role": "editor", "language": "fr"})
+
+    late = row_form(olga.page, vera.id) | {"role": "admin"}
+    await olga.post(f"/users/{vera.id}", late, 409)
+
+    assert "vera was changed meanwhile" in olga.page
+    assert "The role is Editor now, and the pages are in Français." in olga.page
+    now = await user_named(site, "vera")
+    assert (now.role, now.language) == (Role.EDITOR, "fr")
+    again = row_form(olga.page, vera.id)
+    assert (again["role"], again["language"]) == ("admin", "")
+    await olga.post(f"/users/{vera.id}", again)
+    now = await user_named(site, "vera")
+    assert (now.role, now.language) == (Role.ADMIN, "")
