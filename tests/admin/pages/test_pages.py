@@ -262,7 +262,7 @@ async def test_a_list_is_shown_before_it_is_taken(browsers: Any, store: MemorySt
 
     await browser.post("/t/acme/numbers/list", {"text": text}, 200)
     assert "Take 1,000 changes" in browser.page
-    await browser.post("/t/acme/numbers/list", {"text": text, "intent": "import"})
+    await browser.post("/t/acme/numbers/list", browser.fields() | {"intent": "import"})
 
     assert len((await in_force(store)).numbers) == 1002
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from router.admin.site import Site
+from router.core.identities import RuleName
 from router.core.roles import Role
 from router.core.rules import Rule
-from router.core.tenants import Integration
-from router.records import integrations, rules, tenants, users
+from router.core.tenants import Integration, Number
+from router.records import integrations, numbers, rules, tenants, users
 from router.records.configuration import Configuration
+from router.records.errors import Outdated
 from router.records.users import User
 from router.store.memory import MemoryStore
 from tests.admin.api import Api, running, site_of
@@ -309,6 +311,73 @@ async def test_an_ivr_entry_that_another_led_elsewhere_meanwhile_is_not_removed(
 
     assert "account was changed meanwhile: it leads to Second now." in olga.page
     await olga.post("/t/acme/numbers/entries/delete", removing(olga.page, "name", "account"))
+
+
+LIST = "/t/acme/numbers/list"
+ROWS = "+33142345002;Sales;mine\n+33142345077;Sales"
+
+
+async def numbers_of(site: Site) -> dict[str, tuple[str | None, str]]:
+    async with site.database.reading() as connection:
+        listed = await numbers.every_number(connection, ACME)
+    return {one.did: (one.rule_name, one.note) for one in listed}
+
+
+async def test_a_list_is_shown_anew_where_another_changed_a_number_of_it_meanwhile(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await anna.get("/t/acme/numbers")
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+    await anna.post("/t/acme/numbers", {"did": "+33142345002", "rule": "Sales", "note": "anna's"})
+
+    await olga.post(LIST, olga.fields() | {"intent": "import"}, 409)
+
+    assert "changed since the preview, so nothing was taken" in olga.page
+    assert olga.fields()["text"] == ROWS
+    kept = await numbers_of(site)
+    assert kept["+33142345002"] == ("Sales", "anna's")
+    assert "+33142345077" not in kept
+    await olga.post(LIST, olga.fields() | {"intent": "import"})
+    assert (await numbers_of(site))["+33142345002"] == ("Sales", "mine")
+
+
+async def test_a_list_is_taken_where_another_changed_what_is_not_in_it(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await anna.get("/t/acme/numbers")
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+    await anna.post("/t/acme/numbers", {"did": "+33142345099", "rule": "Sales"})
+
+    await olga.post(LIST, olga.fields() | {"intent": "import"})
+
+    assert {"+33142345077", "+33142345099"} <= set(await numbers_of(site))
+
+
+async def test_rows_that_were_typed_after_the_preview_are_shown_first(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    _, olga = both
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+
+    await olga.post(LIST, olga.fields() | {"text": "+33142345088;Sales", "intent": "import"}, 409)
+
+    assert "+33142345088" in olga.page
+    assert "+33142345088" not in await numbers_of(site)
+
+
+async def test_a_number_that_changes_at_the_very_moment_of_an_import_is_not_overwritten(site: Site) -> None:
+    shown = {"+33142345002": None, "+33142345077": None}
+    listed = [Number(did, RuleName("Sales")) for did in reversed(shown)]
+
+    with pytest.raises(Outdated):
+        await site.configuration.put_numbers(ACME, listed, "imported", JANE, shown)
+
+    assert "+33142345077" not in await numbers_of(site)
 
 
 # Users
