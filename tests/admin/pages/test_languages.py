@@ -14,6 +14,7 @@ from router.admin.pages import labels
 from router.admin.pages.account import TEXTS as ACCOUNT_TEXTS
 from router.admin.pages.account_tokens import NAME, TENANT
 from router.admin.pages.crm_sign_in import NO_WORKER, REFUSALS, REFUSED
+from router.admin.pages.integration_pages import TEXTS as INTEGRATION_TEXTS
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
@@ -56,6 +57,7 @@ def all_texts() -> set[str]:
         *ACCOUNT_TEXTS,
         *SINGLE_TEXTS,
         *USER_TEXTS,
+        *INTEGRATION_TEXTS,
         *PROBLEMS,
         *SIGN_INS,
         *(text for texts in DIFFERENCES.values() for text in texts),

@@ -61,9 +61,16 @@ async def rule_id(site: Site, name: str = "Sales") -> int:
         return (await rules.named(connection, ACME, name)).id
 
 
-async def kept(site: Site) -> Integration:
+async def kept(site: Site, name: str = "crm") -> Integration:
     async with site.database.reading() as connection:
-        return (await integrations.one(connection, ACME, "crm")).document
+        return (await integrations.one(connection, ACME, name)).document
+
+
+async def spare(browser: Browser) -> None:
+    """An integration that no rule uses."""
+    path = "/t/acme/integration/new/custom"
+    await browser.get(path)
+    await browser.post(path, browser.fields() | {"name": "spare", "settings.url": "https://spare.example"})
 
 
 def differing(page: str) -> list[list[str]]:
@@ -243,6 +250,64 @@ async def test_the_page_of_an_integration_is_told_of_what_the_api_changed(
     late = await api.ask("PUT", "/tenants/acme/integrations/crm", sent, match=changed.headers["ETag"])
     assert late.status_code == 412
     assert (await kept(site)).in_flight == 3, "what the form does not show is the other's, and stays"
+
+
+async def test_what_was_typed_for_an_integration_that_another_renamed_is_kept(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare", anna.fields() | {"name": "new name"})
+
+    typed = {"settings.url": "https://olga.example"}
+    await olga.post("/t/acme/integration/spare", olga.fields() | typed, 409)
+
+    assert "It is called new name now." in olga.page
+    assert "anna changed this meanwhile" in olga.page
+    assert differing(olga.page) == [["settings, url", "https://olga.example", "https://spare.example"]]
+    assert (olga.fields()["settings.url"], olga.fields()["name"]) == ("https://olga.example", "new name")
+    assert 'action="/t/acme/integration/new%20name"' in olga.page
+    await olga.post("/t/acme/integration/new%20name", olga.fields())
+    assert (await kept(site, "new name")).settings["url"] == "https://olga.example"
+
+
+async def test_a_form_of_a_renamed_integration_changes_none_that_took_its_name(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare", anna.fields() | {"name": "old one"})
+    await spare(anna)
+
+    late = olga.fields() | {"settings.url": "https://olga.example"}
+    await olga.post("/t/acme/integration/spare", late, 409)
+
+    assert "It is called old one now." in olga.page
+    assert (await kept(site, "spare")).settings["url"] == "https://spare.example"
+
+
+async def test_what_was_typed_for_an_integration_that_another_removed_makes_it_anew(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare/delete", {})
+
+    typed = {"settings.url": "https://olga.example", "settings.headers": "X-Desk = 7"}
+    await olga.post("/t/acme/integration/spare", olga.fields() | typed, 409)
+
+    assert "The integration spare was removed meanwhile, so nothing was saved." in olga.page
+    assert olga.fields()["settings.headers"] == "X-Desk = 7"
+    assert olga.fields()["settings.url"] == "https://olga.example"
+    assert 'action="/t/acme/integration/new/custom"' in olga.page
+    await olga.post("/t/acme/integration/new/custom", olga.fields())
+    assert (await kept(site, "spare")).settings["url"] == "https://olga.example"
 
 
 # The tenant
