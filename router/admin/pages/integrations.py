@@ -1,6 +1,7 @@
 """Integration: the tenant's CRMs with their state, the form of each, its test, and trying a number."""
 
 from datetime import UTC, timedelta
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -255,4 +256,6 @@ async def _told_state(site: Site, visit: Visit, tenant: TenantId, row: Integrati
         "purposes": labels.ASKED,
         "since": f"{language.moment(since, UTC)} UTC",
         "asked_ago": language.ago(asked_at, now),
+        "retry_seconds": ceil(state.retry_seconds or 0),
+        "paused_seconds": ceil(state.paused_seconds),
     }
