@@ -179,7 +179,7 @@ async def _page(
         offered=offered,
         tenants=[row.id for row in known],
         needs_no_password=_needs_no_password(site),
-        languages={"": visit.reader.language.text(LANGUAGE_OF_BROWSER), **LANGUAGES},
+        page_languages={"": visit.reader.language.text(LANGUAGE_OF_BROWSER), **LANGUAGES},
         opened=opened,
         done="" if wrong else visit.reader.language.text(DONE.get(visit.query.get("done", ""), "")),
         fields=visit.fields if opened is None else Blank(),

@@ -445,6 +445,7 @@ async def test_an_admin_changes_a_role_and_a_language_as_the_audit_tells(browser
     answer = await anna.post(f"/users/{id_}", {**seen, "role": "editor", "language": "fr"})
 
     assert "The role is changed." in await anna.get(answer.headers["Location"])
+    assert 'name="language" value="" ' not in anna.page, "the page's own language is chosen as elsewhere"
     assert (await vera.client.get("/t/acme/routing")).status_code == 303
     again = await browsers("vera")
     await again.get("/t/acme/routing/new")
