@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from router.core.faults import Fault
+from router.settings.trouble import Trouble
 from router.store.errors import StoreError
 from router.store.lane_seam import Lanes
 from workers.accounts import Subject
@@ -28,6 +29,7 @@ class Permits:
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
         self._telling: set[asyncio.Task[None]] = set()
+        self._store = Trouble(log, "permit.store_failing", "permit.store_working", (StoreError,))
 
     def of(self, subject: Subject) -> Permit:
         return partial(self._wait, subject)
@@ -52,15 +54,19 @@ class Permits:
 
     async def _seconds_to_wait(self, subject: Subject) -> float:
         try:
-            return await self._lanes.spend(subject.tenant, subject.integration, subject.allowance, 1)
+            wait = await self._lanes.spend(subject.tenant, subject.integration, subject.allowance, 1)
         except StoreError as error:
-            log.warning("permit.unknown", tenant=subject.tenant, problem=str(error)[:256])
+            self._store.failed(error)
             return 0.0
+        self._store.worked()
+        return wait
 
     async def _pause(self, key: IntegrationKey, seconds: float) -> None:
         tenant, integration = key
         try:
             await self._lanes.pause(tenant, integration, seconds)
-            log.info("lookup.paused", tenant=tenant, integration=integration, seconds=round(seconds, 1))
         except StoreError as error:
-            log.warning("lookup.pause_untold", tenant=tenant, problem=str(error)[:256])
+            self._store.failed(error)
+            return
+        self._store.worked()
+        log.info("lookup.paused", tenant=tenant, integration=integration, seconds=round(seconds, 1))

@@ -3,7 +3,7 @@
 from router.admin.api.problems import ApiError
 from router.admin.identity import Identity
 from router.admin.site import Site
-from router.core.crm_states import CrmState
+from router.core.crm_states import CrmState, with_breaker
 from router.core.errands import TellSignIn, crm_state_of
 from router.core.identities import IntegrationName, TenantId
 from router.core.roles import Role
@@ -15,9 +15,10 @@ STATE_SECONDS = 4.0
 
 
 async def crm_state(site: Site, tenant: TenantId, integration: IntegrationName) -> CrmState:
-    """As any worker tells it. Raises StoreError."""
+    """As any worker tells it, and what its look-ups met. Raises StoreError."""
     errand = TellSignIn(tenant=tenant, integration=integration)
-    return crm_state_of(await site.store.errands.run(errand, STATE_SECONDS))
+    reply = await site.store.errands.run(errand, STATE_SECONDS)
+    return with_breaker(crm_state_of(reply), await site.store.lanes.state(tenant, integration))
 
 
 async def integration_to_keep(

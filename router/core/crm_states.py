@@ -1,12 +1,16 @@
-"""How an integration's CRM is doing, of what workers know: its sign-in, and how it did when asked last.
+"""How an integration's CRM is doing, of what workers know: its sign-in, how it did when asked last, and
+whether its breaker has look-ups leave it alone.
 
 Nothing is guessed: a CRM that nobody has asked since its settings changed is told as that. Pure.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from router.core.breakers import BreakerState
 from router.core.faults import Fault
 
 
@@ -40,7 +44,22 @@ class CrmCondition(StrEnum):
     NEEDS_AUTHORISATION = "needs_authorisation"
     """A person signed in, and the CRM no longer takes it."""
     FAILING = "failing"
+    LEFT_ALONE = "left_alone"
+    """It failed so often that look-ups do not ask it for a while."""
     CONNECTED = "connected"
+
+
+CONDITION_WORDS: Mapping[CrmCondition, str] = {
+    CrmCondition.UNKNOWN: "no worker answered",
+    CrmCondition.NEVER_ASKED: "never asked",
+    CrmCondition.NOT_CONNECTED: "not connected yet",
+    CrmCondition.NEEDS_AUTHORISATION: "needs re-authorisation",
+    CrmCondition.FAILING: "failing",
+    CrmCondition.LEFT_ALONE: "left alone",
+    CrmCondition.CONNECTED: "connected",
+}
+"""As the page and the command line call them."""
+WAITS_FOR_PERSON = frozenset({CrmCondition.NOT_CONNECTED, CrmCondition.NEEDS_AUTHORISATION})
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
@@ -59,6 +78,12 @@ class CrmState(Struct, frozen=True, kw_only=True):
     since_seconds: float | None = None
     """How long the problem has been there, where that is known."""
     asked: LastAsked | None = None
+    failures: int = 0
+    """Look-ups that failed, in a row or of late."""
+    retry_seconds: float | None = None
+    """While look-ups leave it alone: until one tries it, zero for the next one. None: they ask it."""
+    paused_seconds: float = 0.0
+    """The CRM has asked to be left alone for so much longer."""
 
 
 def state_of(sign_in: SignIn, asked: LastAsked | None) -> CrmState:
@@ -82,3 +107,19 @@ def state_of(sign_in: SignIn, asked: LastAsked | None) -> CrmState:
     if asked is not None or sign_in.has_grant:
         return CrmState(condition=CrmCondition.CONNECTED, asked=asked)
     return CrmState(condition=CrmCondition.NEVER_ASKED)
+
+
+def with_breaker(state: CrmState, breaker: BreakerState) -> CrmState:
+    """What look-ups have met says more than whether somebody is signed in, but for a person who has to."""
+    state = replace(state, failures=breaker.failures, paused_seconds=breaker.paused_seconds)
+    if not breaker.is_open:
+        return state
+    state = replace(state, retry_seconds=breaker.retry_seconds)
+    if state.condition in WAITS_FOR_PERSON:
+        return state
+    return replace(
+        state,
+        condition=CrmCondition.LEFT_ALONE,
+        problem=breaker.problem,
+        since_seconds=breaker.open_seconds,
+    )

@@ -9,8 +9,10 @@ it: half a list is rarely what was meant.
 import csv
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from hashlib import sha256
 from io import StringIO
 
+import msgspec
 from msgspec import Struct
 
 from router.core.display import one_line
@@ -60,6 +62,17 @@ class NumberList(Struct, frozen=True):
     @property
     def changing(self) -> tuple[Number, ...]:
         return tuple(row.number for row in self.rows if row.change is not RowChange.SAME)
+
+    @property
+    def formers(self) -> dict[str, Number | None]:
+        """What was there of each DID that it changes; None: nothing."""
+        return {row.number.did: row.former for row in self.rows if row.change is not RowChange.SAME}
+
+    @property
+    def digest(self) -> str:
+        """The same for whoever was shown the same changes, from and to the same."""
+        told = [(row.number, row.former) for row in self.rows if row.change is not RowChange.SAME]
+        return sha256(msgspec.json.encode(told)).hexdigest()
 
 
 def read_numbers(text: str, country: str, rules: Sequence[Rule], numbers: Sequence[Number]) -> NumberList:

@@ -5,11 +5,13 @@ Whoever may change users reaches those of their own tenant, and gives nobody mor
 What changes a user's rights, or the ways to sign in, ends all that the user has open.
 """
 
+from msgspec import Struct
+
 from router.core.identities import TenantId
 from router.core.roles import Role, is_at_most, lower_of, reaches
 from router.records import audit, sessions, setup_links, tokens, users
 from router.records.audit import Actor, Deed
-from router.records.errors import Conflict, NotFound
+from router.records.errors import Conflict, NotFound, Outdated
 from router.records.own_accounts import OwnAccounts, WaysIn
 from router.records.sign_ins import (
     CodeNeeded,
@@ -25,6 +27,7 @@ from router.records.users import User
 __all__ = [
     "Accounts",
     "CodeNeeded",
+    "Seen",
     "Session",
     "SignInOver",
     "SignInRefused",
@@ -34,6 +37,13 @@ __all__ = [
 ]
 PROGRAM = Actor("crmroute")
 ABOVE_MAKER = "a token may do no more than its maker"
+
+
+class Seen(Struct, frozen=True):
+    """What a form about a user was loaded with."""
+
+    role: Role
+    language: str
 
 
 class Accounts(OwnAccounts):
@@ -60,10 +70,12 @@ class Accounts(OwnAccounts):
         role: Role | None = None,
         is_disabled: bool | None = None,
         language: str | None = None,
+        seen: Seen | None = None,
     ) -> User:
-        """None stays as it is. With `role` or `is_disabled` what the user has open ends.
+        """None stays as it is. With `role` or `is_disabled` what the user has open ends. `seen` is what
+        whoever changes it was shown; None for any.
 
-        Raises NotFound, Conflict.
+        Raises NotFound, Outdated, Conflict.
         """
         wanted = {"role": role, "is_disabled": is_disabled, "language": language}
         values = {name: value for name, value in wanted.items() if value is not None}
@@ -74,6 +86,8 @@ class Accounts(OwnAccounts):
             if is_disabled or (role is not None and role is not user.role):
                 await users.require_another_provider(connection, user)
             user = await users.to_change(connection, id_)
+            if seen not in (None, Seen(user.role, user.language)):
+                raise Outdated(f"the user {user.name} was changed meanwhile")
             if role is not None and (role is Role.PROVIDER) is not (user.tenant is None):
                 raise Conflict("a provider belongs to no tenant, and everybody else to one")
             if values:

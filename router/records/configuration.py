@@ -10,7 +10,7 @@ A tenant that files manage is changed by `apply` only, until somebody hands it t
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ from router.core.tenants import TENANT_ID, Integration, IvrEntry, Number, Tenant
 from router.records import audit, integrations, numbers, publications, rules, tenants
 from router.records.audit import Actor, Deed
 from router.records.database import Database
-from router.records.errors import Conflict, NotFound
+from router.records.errors import Conflict, NotFound, Outdated
 from router.records.publications import Publication
 
 Check = Callable[[Tenant], Sequence[Problem]]
@@ -198,15 +198,24 @@ class Configuration:
     # Numbers and IVR entries
 
     async def put_numbers(
-        self, tenant: TenantId, listed: Sequence[Number], comment: str, actor: Actor
+        self,
+        tenant: TenantId,
+        listed: Sequence[Number],
+        comment: str,
+        actor: Actor,
+        formers: Mapping[str, Number | None] | None = None,
     ) -> Publication | None:
-        """Add or change these; others stay. Raises NotFound for an unknown rule, Invalid."""
+        """Add or change these; others stay. `formers`: what each DID was shown to be, None for none;
+        without them whatever is there is changed. Raises NotFound for an unknown rule, Outdated, Invalid.
+        """
         async with self._changing(tenant, actor) as change:
             known = {row.did: row for row in await numbers.every_number(change.connection, tenant)}
             for number in listed:
                 await numbers.put_number(change.connection, tenant, number)
                 former = known.get(number.did)
                 before = Number(former.did, former.rule_name, former.note) if former else None
+                if formers is not None and formers.get(number.did) != before:
+                    raise Outdated(f"{number.did} was changed meanwhile")
                 if before != number:
                     action = "change" if before else "create"
                     await change.note(action, "number", number.did, before, number)

@@ -34,11 +34,15 @@ async def every(connection: AsyncConnection, tenant: TenantId) -> list[Integrati
 
 async def one(connection: AsyncConnection, tenant: TenantId, name: str) -> IntegrationRow:
     """Raises NotFound."""
-    where = (integrations.c.tenant == tenant, integrations.c.name == name)
-    row = (await connection.execute(sa.select(integrations).where(*where))).first()
-    if row is None:
+    found = await _find(connection, tenant, integrations.c.name == name)
+    if found is None:
         raise NotFound(f"integration {name}")
-    return _row(row, await _users(connection, tenant))
+    return found
+
+
+async def with_id(connection: AsyncConnection, tenant: TenantId, id_: int) -> IntegrationRow | None:
+    """Whatever it is called by now; None once it was removed."""
+    return await _find(connection, tenant, integrations.c.id == id_)
 
 
 async def create(
@@ -131,6 +135,14 @@ async def _users(connection: AsyncConnection, tenant: TenantId) -> dict[str, lis
         if rule.source is not None and rule.source.integration:
             used.setdefault(rule.source.integration, []).append(rule.name)
     return used
+
+
+async def _find(
+    connection: AsyncConnection, tenant: TenantId, which: sa.ColumnElement[bool]
+) -> IntegrationRow | None:
+    query = sa.select(integrations).where(integrations.c.tenant == tenant, which)
+    row = (await connection.execute(query)).first()
+    return _row(row, await _users(connection, tenant)) if row else None
 
 
 def _row(row: sa.Row[tuple[object, ...]], used: dict[str, list[RuleName]]) -> IntegrationRow:

@@ -24,15 +24,5 @@ def csrf_of(session_key: str) -> str:
     return hmac.new(session_key.encode(), b"crmroute csrf", "sha256").hexdigest()
 
 
-def link_proof_of(session_key: str) -> str:
-    """What the page of an account sends along to link a person at an identity provider. It stands in an
-    address, so it is good for nothing else."""
-    return hmac.new(session_key.encode(), b"crmroute link", "sha256").hexdigest()
-
-
-def is_link_proof(session_key: str, given: str) -> bool:
-    return hmac.compare_digest(link_proof_of(session_key).encode(), given.encode())
-
-
 def is_csrf(session_key: str, given: str) -> bool:
     return hmac.compare_digest(csrf_of(session_key).encode(), given.encode())

@@ -36,7 +36,7 @@ class IssuerAsked(Struct, frozen=True):
     back: str
     """The page that they came from."""
     link: int | None = None
-    """The user who is signed in, and wants that person taken on; None for a sign-in."""
+    """The user who has proved again who they are, and wants that person taken on; None for a sign-in."""
 
 
 async def make(

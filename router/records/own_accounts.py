@@ -7,9 +7,10 @@ identity provider. Each change is a transaction with its audit row.
 from msgspec import Struct
 
 from router.core.single_sign_on import Claims, subject_of
-from router.records import attempts, second_factor, sessions, users
+from router.records import attempts, one_time_keys, second_factor, sessions, users
 from router.records.audit import Actor
 from router.records.errors import Conflict, NotFound
+from router.records.one_time_keys import IssuerAsked, Purpose
 from router.records.second_factor import Enrolment
 from router.records.sign_ins import SignedIn, SignInRefused, SignIns
 from router.records.users import User
@@ -116,6 +117,27 @@ class OwnAccounts(SignIns):
             await self._note(connection, actor, user, "end other sessions")
 
     # The person at an identity provider
+
+    async def begin_link(self, key: str, password: str, code: str, origin: str) -> str:
+        """The key of a way to the identity provider and back that links whoever signs in there.
+
+        `key` is the session's, which alone adds no way to sign in: it takes the password, and a code where
+        there is a second factor. What is wrong counts as a failed sign-in. Raises SignInRefused, Throttled.
+        """
+        session = await self.session(key)
+        if session is None:
+            raise SignInRefused("the session is over")
+        taken, kept = await self._proved(session.user.name, password, origin)
+        async with self._database.writing() as connection:
+            now = self._clock()
+            same = await users.locked(connection, kept.user.id)
+            if same is not None and not same.user.is_disabled and same.password == kept.password:
+                used = same.totp is None or await second_factor.use(connection, self._vault, same, code, now)
+                if used:
+                    await attempts.succeed(connection, taken)
+                    asked = IssuerAsked("", same.user.id)
+                    return await one_time_keys.make(connection, Purpose.SINGLE_SIGN_ON, asked, now)
+        raise await self._refused(kept.user, origin, "the password or the code is wrong")
 
     async def link_identity(self, user: User, claims: Claims, actor: Actor) -> None:
         """That person at an identity provider signs in as this user. Raises NotFound, Conflict."""

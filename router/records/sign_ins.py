@@ -131,10 +131,10 @@ class SignIns:
         await self._note(connection, Actor(user.name, origin), user, "sign in", after={"by": by})
         return await self._begin(connection, user, origin, now)
 
-    async def ask_issuer(self, back: str, link: int | None = None) -> str:
-        """The key of a way to the identity provider and back; `link` is who wants that person linked."""
+    async def ask_issuer(self, back: str) -> str:
+        """The key of a way to the identity provider and back, for a sign-in."""
         async with self._database.writing() as connection:
-            asked = IssuerAsked(back[:LONGEST_BACK], link)
+            asked = IssuerAsked(back[:LONGEST_BACK])
             return await one_time_keys.make(connection, Purpose.SINGLE_SIGN_ON, asked, self._clock())
 
     async def come_back(self, key: str) -> IssuerAsked:

@@ -209,6 +209,9 @@ async def test_the_state_is_what_a_worker_knows(api: Api, store: MemoryStore) ->
         "problem": "refused",
         "since_seconds": 60.0,
         "asked": None,
+        "failures": 0,
+        "retry_seconds": None,
+        "paused_seconds": 0.0,
     }
 
 

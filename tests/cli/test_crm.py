@@ -1,6 +1,7 @@
 """`crmroute crm` without a worker, with wrong names, and how its lists look; with workers: tests/crms."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 
 from router.core.breakers import Health, Verdict
 from router.core.crm_catalog import Choice, CrmField, CrmFieldType, CrmModule
+from router.core.crm_states import SignIn, state_of
 from router.core.errands import (
     Checked,
     CheckedStep,
@@ -195,17 +197,22 @@ def test_nobody_found(crm: Crmroute, redis_url: str) -> None:
     assert (ran.code, "not_found: nobody" in ran.out) == (1, True)
 
 
+DEAD = SignIn(has_grant=True, by_person=True, problem="dead", fault=Fault.SIGN_IN)
+
+
+def told(sign_in: SignIn) -> SignInState:
+    is_signed_in = sign_in.has_grant and not sign_in.problem
+    crm = state_of(sign_in, None)
+    return SignInState(needs_sign_in=True, is_signed_in=is_signed_in, left_seconds=600, crm=crm)
+
+
 @pytest.mark.parametrize(
     ("reply", "state", "code"),
     [
-        (SignInState(needs_sign_in=False, is_signed_in=True), "ready", 0),
-        (SignInState(needs_sign_in=True, is_signed_in=False), "not signed in", 0),
-        (SignInState(needs_sign_in=True, is_signed_in=True, left_seconds=600), "signed in", 0),
-        (
-            SignInState(needs_sign_in=True, is_signed_in=False, problem="dead", problem_age_seconds=7200),
-            "failing",
-            1,
-        ),
+        (told(SignIn()), "never_asked", 0),
+        (told(SignIn(by_person=True)), "not_connected", 0),
+        (told(SignIn(has_grant=True)), "connected", 0),
+        (told(DEAD), "needs_authorisation", 1),
         (ErrandFailed(Fault.SETTINGS, "a secret is missing"), "failing", 1),
     ],
 )
@@ -224,12 +231,14 @@ def test_an_integration_that_is_left_alone_says_why(
     monkeypatch.setattr("router.cli.crm.listing.SECONDS", 0.5)
     asyncio.run(break_it(redis_url))
 
-    ran, told = crm("list", "--json"), crm("list")
+    ran, shown = crm("list", "--json"), crm("list")
 
     row = ran.json[0]
-    assert (ran.code, row["state"], row["failures"]) == (1, "left alone", 5)
+    assert (ran.code, row["state"], row["failures"]) == (1, "left_alone", 5)
     assert row["open_seconds"] < 5 < row["open_seconds"] + row["retry_seconds"] + 2
-    assert "5 look-ups failed: the CRM said 500; not asked for" in " ".join(told.out.split())
+    line = " ".join(shown.out.split())
+    assert "left alone the CRM said 500 (for" in line
+    assert re.search(r"left alone for \d s more after 5 failures", line)
 
 
 async def break_it(redis_url: str) -> None:

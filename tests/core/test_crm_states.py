@@ -3,7 +3,8 @@ how it did when it was asked last (never, well, not)."""
 
 import pytest
 
-from router.core.crm_states import AskedFor, CrmCondition, LastAsked, SignIn, state_of
+from router.core.breakers import BreakerState
+from router.core.crm_states import AskedFor, CrmCondition, CrmState, LastAsked, SignIn, state_of, with_breaker
 from router.core.errands import ErrandFailed, Reply, SignInDone, SignInState, crm_state_of
 from router.core.faults import Fault
 
@@ -43,6 +44,38 @@ def test_the_condition(
     state = state_of(sign_in, asked)
 
     assert (state.condition, state.problem, state.since_seconds) == (condition, problem, since)
+
+
+OPEN = BreakerState(failures=5, problem="it said 500", is_open=True, open_seconds=3, retry_seconds=2)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        (CrmCondition.CONNECTED, CrmCondition.LEFT_ALONE, "it said 500"),
+        (CrmCondition.FAILING, CrmCondition.LEFT_ALONE, "it said 500"),
+        (CrmCondition.UNKNOWN, CrmCondition.LEFT_ALONE, "it said 500"),
+        (CrmCondition.NEVER_ASKED, CrmCondition.LEFT_ALONE, "it said 500"),
+        (CrmCondition.NEEDS_AUTHORISATION, CrmCondition.NEEDS_AUTHORISATION, "own"),
+        (CrmCondition.NOT_CONNECTED, CrmCondition.NOT_CONNECTED, "own"),
+    ],
+)
+def test_an_open_breaker_says_most_but_for_a_person_who_has_to_sign_in(
+    before: CrmCondition, after: CrmCondition, problem: str
+) -> None:
+    state = with_breaker(CrmState(condition=before, problem="own"), OPEN)
+
+    assert (state.condition, state.problem) == (after, problem)
+    assert (state.failures, state.retry_seconds) == (5, 2)
+
+
+def test_a_closed_breaker_tells_its_failures_and_the_pause_alone() -> None:
+    before = CrmState(condition=CrmCondition.CONNECTED)
+
+    state = with_breaker(before, BreakerState(failures=2, problem="once", paused_seconds=30))
+
+    assert (state.condition, state.problem, state.retry_seconds) == (CrmCondition.CONNECTED, "", None)
+    assert (state.failures, state.paused_seconds) == (2, 30)
 
 
 @pytest.mark.parametrize(

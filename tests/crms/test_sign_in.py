@@ -109,7 +109,7 @@ def test_by_pasting_the_address_where_the_browser_ended(site: Site, crm: Crmrout
     code, told = authorising.ended(f"{back}?code=good-code&state={authorising.query['state']}\n")
 
     assert code == 0, told
-    assert crm("list", "--json").json[0]["state"] == "signed in"
+    assert crm("list", "--json").json[0]["state"] == "connected"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_every_integration_is_listed_as_working(crm: Crmroute) -> None:
     ran = crm("list", "--json")
 
     assert {row["integration"] for row in ran.json} == {rig.name for rig in ALL}
-    assert {row["state"] for row in ran.json} <= {"ready", "signed in", "not signed in"}, ran.json
+    assert {row["state"] for row in ran.json} <= {"connected", "never_asked", "not_connected"}, ran.json
 
 
 def test_no_secret_is_in_the_workers_log_nor_in_a_grant_file(site: Site) -> None:

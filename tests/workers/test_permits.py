@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from router.core.allowances import Allowance
 from router.core.errands import TryLookup
@@ -66,6 +67,28 @@ async def test_without_the_store_requests_are_sent() -> None:
     tried = await abilities(store, script).try_lookup(limited(), WANTED)
 
     assert tried.answer.outcome is Outcome.FOUND
+
+
+async def test_a_store_that_is_away_is_told_once_and_its_return_once() -> None:
+    store = MemoryStore()
+    permits = Permits(store.lanes)
+    permit = permits.of(replace(subject(), allowance=Allowance()))
+
+    with capture_logs() as logs:
+        await permit(5.0)
+        store.outage = StoreUnavailable("gone")
+        for _ in range(3):
+            await permit(5.0)
+        permits.pause((ACME, CRM), 5.0)
+        await permits.aclose()
+        store.outage = None
+        for _ in range(2):
+            await permit(5.0)
+
+    assert [(one["event"], one["log_level"], one.get("problem")) for one in logs] == [
+        ("permit.store_failing", "error", "gone"),
+        ("permit.store_working", "info", None),
+    ]
 
 
 async def test_a_permit_says_how_long_to_wait() -> None:

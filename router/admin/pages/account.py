@@ -6,31 +6,38 @@ weakens an account asks for the password; what a thief of a session could do sho
 
 from datetime import UTC
 from typing import Any
+from urllib.parse import urlsplit
 
+import structlog
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect
 from msgspec import Struct
 
 from router.admin.api.moments import moment
 from router.admin.handed import TheSite
+from router.admin.issuer import IssuerRefused, IssuerUnavailable
 from router.admin.pages.front import Blank, Front, TheFront, TheVisit, Visit
 from router.admin.pages.languages import LANGUAGES
 from router.admin.pages.qr import qr_code
 from router.admin.pages.reading import AnyRequest, SignInNeeded
 from router.admin.pages.sessions import language_cookie, session_cookie, wait_told
+from router.admin.pages.single_sign_on import way_cookie
 from router.admin.site import Site
 from router.records import second_factor, users
 from router.records.accounts import Session, SignInRefused, Throttled
 from router.records.errors import Conflict, NotFound
-from router.records.keys import link_proof_of
 from router.records.passwords import LEAST, MOST
 from router.records.second_factor import Enrolment
+
+log = structlog.get_logger(__name__)
 
 PATH = "/account"
 WRONG_PASSWORD = "This is not your password."  # noqa: S105 - a text of the page
 LENGTH = "A password has {least} to {most} characters."
 NOT_THE_SAME = "The two are not the same."
 WRONG_CODE = "The code is wrong. Is the clock of the device right?"
+WRONG_PROOF = "The password or the code is wrong."
+AWAY = "The identity provider cannot be reached. Try again in a minute."
 KEEP_A_WAY = "Set a password first: there would be no way left to sign in."
 DONE = {
     "language": "The language is changed.",
@@ -42,7 +49,7 @@ DONE = {
     "unlinked": "It signs you in no more. You are signed out everywhere else.",
 }
 
-TEXTS = (WRONG_PASSWORD, LENGTH, NOT_THE_SAME, WRONG_CODE, KEEP_A_WAY, *DONE.values())
+TEXTS = (WRONG_PASSWORD, LENGTH, NOT_THE_SAME, WRONG_CODE, WRONG_PROOF, AWAY, KEEP_A_WAY, *DONE.values())
 """For the test that each of them is translated."""
 
 
@@ -171,6 +178,28 @@ async def _end_others(own: Own) -> Response[Any]:
     return _done("others")
 
 
+async def _link(own: Own) -> Response[Any]:
+    """The way to the identity provider, as a link: a form's answer leads to no other site (`form-action`)."""
+    issuer, fields = own.site.issuer, own.visit.fields
+    if issuer is None:
+        return _done()
+    wrong = WRONG_PROOF if own.session.user.has_second_factor else WRONG_PASSWORD
+    try:
+        key = await own.site.accounts.begin_link(
+            own.key, fields["current"], fields["code"], own.visit.identity.origin
+        )
+        answer = await _page(own, way=await issuer.address(key))
+    except SignInRefused:
+        return await _page(own, 422, wrong={"current": own.text(wrong)})
+    except Throttled as error:
+        return await _page(own, 429, wrong={"current": wait_told(own.visit.reader.language, error)})
+    except (IssuerUnavailable, IssuerRefused) as error:
+        log.warning("admin.issuer_unavailable", problem=str(error))
+        return await _page(own, 503, wrong={"": own.text(AWAY)})
+    answer.set_cookie(way_cookie(own.front.authenticator, key))
+    return answer
+
+
 async def _unlink(own: Own) -> Response[Any]:
     try:
         await own.site.accounts.unlink_identity(
@@ -189,6 +218,7 @@ CHANGES = {
     "give-up": _give_up_second_factor,
     "end": _end,
     "end-others": _end_others,
+    "link": _link,
     "unlink": _unlink,
 }
 
@@ -203,6 +233,7 @@ async def _page(
     wrong: dict[str, str] | None = None,
     enrolment: Enrolment | None = None,
     codes: tuple[str, ...] = (),
+    way: str = "",
 ) -> Response[Any]:
     async with own.site.database.reading() as connection:
         user = await users.one(connection, own.session.user.id)
@@ -219,7 +250,8 @@ async def _page(
         own_language=user.language,
         offered={"": own.text("The browser's"), **LANGUAGES},
         single=own.front.single,
-        link_proof=link_proof_of(own.key),
+        way=way,
+        host=urlsplit(way).hostname or "",
         enrolment=enrolment,
         qr=qr_code(enrolment.address) if enrolment else "",
         codes=codes,

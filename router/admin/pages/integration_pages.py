@@ -23,6 +23,8 @@ from router.records.configuration import FILES
 from router.records.errors import NotFound
 from router.records.integrations import IntegrationRow
 
+ROW, CONNECTOR = "row", "connector"
+"""The fields of a form with the id of its integration, which a new name leaves, and with its connector."""
 DEVICE = "oauth_device"
 """A manifest's word for a CRM in which a person signs in on another device."""
 
@@ -36,11 +38,33 @@ class Form(Struct, frozen=True):
     wrong: Mapping[str, str] = {}
     theirs: Theirs | None = None
     """What somebody else saved meanwhile."""
+    gone: str = ""
+    """What became of the integration that the form was opened of: renamed, or removed."""
+
+
+RENAMED = "It is called {name} now."
+REMOVED = (
+    "The integration {name} was removed meanwhile, so nothing was saved. What you typed is below; save it to "
+    "make the integration anew, with its secrets typed again."
+)
+TEXTS = (RENAMED, REMOVED)
+"""For the test that each of them is translated."""
 
 
 async def row_of(site: Site, tenant: str, integration: str) -> IntegrationRow:
     async with site.database.reading() as connection:
         return await integrations.one(connection, TenantId(tenant), integration)
+
+
+async def opened_row(
+    site: Site, tenant: TenantId, name: str, fields: Mapping[str, str]
+) -> IntegrationRow | None:
+    """That of which a form was opened, whatever it is called by now; None once it was removed."""
+    text = fields.get(ROW, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        return await row_of(site, tenant, name)
+    async with site.database.reading() as connection:
+        return await integrations.with_id(connection, tenant, int(text))
 
 
 def manifest_of(site: Site, connector: str) -> Manifest:
@@ -55,11 +79,12 @@ async def form_page(site: Site, visit: Visit, tenant: TenantId, form: Form) -> R
     manifest, row = form.manifest, form.row
     return visit.answer(
         "integration.html",
-        409 if form.theirs else 422 if form.wrong else 200,
+        409 if form.theirs or form.gone else 422 if form.wrong else 200,
         row=row,
         fields=Blank(form.fields),
         revision=revision_of(form.fields, row.revision, form.theirs) if row else "",
         theirs=form.theirs,
+        gone=form.gone,
         zone=ZoneInfo(owner.profile.zone),
         wrong=Blank(form.wrong),
         set_=site.secrets(tenant).shown(row.document)[1] if row else (),

@@ -1,6 +1,7 @@
 """Integration: the tenant's CRMs with their state, the form of each, its test, and trying a number."""
 
 from datetime import UTC, timedelta
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -13,9 +14,20 @@ from router.admin.api.problems import ApiError
 from router.admin.connecting import crm_state, integration_to_keep
 from router.admin.handed import TextInPath, TheSite
 from router.admin.pages import labels
-from router.admin.pages.front import TheVisit, Visit
+from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.integration_form import field_at, fields_of, integration_of
-from router.admin.pages.integration_pages import Form, form_page, manifest_of, page_of, row_of, ways_in
+from router.admin.pages.integration_pages import (
+    CONNECTOR,
+    REMOVED,
+    RENAMED,
+    Form,
+    form_page,
+    manifest_of,
+    opened_row,
+    page_of,
+    row_of,
+    ways_in,
+)
 from router.admin.pages.outdated import is_outdated, theirs
 from router.admin.pages.told import problem_told, refusal_told
 from router.admin.site import Site
@@ -26,7 +38,7 @@ from router.core.roles import Permission
 from router.core.tenants import Integration
 from router.records import integrations
 from router.records.configuration import FILES, Invalid
-from router.records.errors import Conflict, Outdated, StillUsed
+from router.records.errors import Conflict, NotFound, Outdated, StillUsed
 from router.records.integrations import IntegrationRow
 from router.records.publications import Publication
 
@@ -83,8 +95,11 @@ class IntegrationPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.CONNECT, TenantId(tenant))
-        row = await row_of(site, tenant, integration)
-        return await _saved(site, visit, TenantId(tenant), manifest_of(site, row.document.connector), row)
+        row = await opened_row(site, TenantId(tenant), integration, visit.fields)
+        if row is None:
+            return await _without_it(site, visit, TenantId(tenant), integration)
+        manifest = manifest_of(site, row.document.connector)
+        return await _saved(site, visit, TenantId(tenant), manifest, row, opened_as=integration)
 
     @post("/{integration:str}/delete", status_code=200)
     async def delete(
@@ -158,15 +173,23 @@ async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand
 
 
 async def _saved(
-    site: Site, visit: Visit, tenant: TenantId, manifest: Manifest, row: IntegrationRow | None
+    site: Site,
+    visit: Visit,
+    tenant: TenantId,
+    manifest: Manifest,
+    row: IntegrationRow | None,
+    opened_as: str = "",
 ) -> Response[Any]:
+    """`row` None: a new one. `opened_as` is what it was called when its form was opened."""
     form = Form(manifest, visit.fields, row)
     language = visit.reader.language
     try:
         sent = integration_of(visit.fields, manifest.slug, manifest, row.document if row else None)
         publication = await _keep(site, visit, tenant, sent, row)
-    except Outdated:
-        return await _beside_theirs(site, visit, tenant, sent, row.document.name if row else sent.name)
+    except (Outdated, NotFound):
+        if row is None:
+            raise
+        return await _beside_theirs(site, visit, tenant, sent, row, opened_as)
     except Invalid as error:
         wrong = {field_at(one.path[2:]): problem_told(one, language, [manifest]) for one in error.problems}
         return await form_page(site, visit, tenant, replace(form, wrong=wrong))
@@ -178,14 +201,32 @@ async def _saved(
 
 
 async def _beside_theirs(
-    site: Site, visit: Visit, tenant: TenantId, sent: Integration, name: str
+    site: Site, visit: Visit, tenant: TenantId, sent: Integration, opened: IntegrationRow, opened_as: str
 ) -> Response[Any]:
-    """What was typed, and how it differs from what somebody else saved meanwhile."""
-    latest = await row_of(site, tenant, name)
+    """What was typed, and how it differs from what somebody else saved meanwhile.
+
+    A name that was left alone is the new one, where the other gave it one: saving does not take that back.
+    """
+    async with site.database.reading() as connection:
+        latest = await integrations.with_id(connection, tenant, opened.id)
+    if latest is None:
+        return await _without_it(site, visit, tenant, opened_as)
+    name, language, fields, gone = latest.document.name, visit.reader.language, visit.fields, ""
+    if name != opened_as:
+        gone = language.filled(RENAMED, name=name)
+        if sent.name == opened_as:
+            sent, fields = replace(sent, name=name), Blank(fields | {"name": str(name)})
     manifest, secrets = manifest_of(site, latest.document.connector), site.secrets(tenant)
     yours, saved = secrets.shown(sent)[0], secrets.shown(latest.document)[0]
-    other = theirs(yours, saved, latest.changed_by, latest.changed_at, visit.reader.language)
-    return await form_page(site, visit, tenant, Form(manifest, visit.fields, latest, theirs=other))
+    other = theirs(yours, saved, latest.changed_by, latest.changed_at, language)
+    return await form_page(site, visit, tenant, Form(manifest, fields, latest, theirs=other, gone=gone))
+
+
+async def _without_it(site: Site, visit: Visit, tenant: TenantId, name: str) -> Response[Any]:
+    """What was typed, as of a new one: somebody removed it meanwhile. Raises NotFound."""
+    manifest = manifest_of(site, visit.fields[CONNECTOR])
+    gone = visit.reader.language.filled(REMOVED, name=name)
+    return await form_page(site, visit, tenant, Form(manifest, visit.fields, None, gone=gone))
 
 
 async def _keep(
@@ -215,4 +256,6 @@ async def _told_state(site: Site, visit: Visit, tenant: TenantId, row: Integrati
         "purposes": labels.ASKED,
         "since": f"{language.moment(since, UTC)} UTC",
         "asked_ago": language.ago(asked_at, now),
+        "retry_seconds": ceil(state.retry_seconds or 0),
+        "paused_seconds": ceil(state.paused_seconds),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from router.core.call_logs import CallEnd
-from router.core.crm_states import AskedFor, CrmCondition
+from router.core.crm_states import CONDITION_WORDS, AskedFor, CrmCondition
 from router.core.destinations import DestinationKind
 from router.core.roles import Role
 from router.core.rules import CallFact, FieldType, Location, Operator, Outcome, SeveralPolicy
@@ -51,14 +51,7 @@ TYPES: Mapping[FieldType, str] = {
     FieldType.DATE: "Date",
     FieldType.BOOLEAN: "Yes or no",
 }
-CONDITIONS: Mapping[CrmCondition, str] = {
-    CrmCondition.UNKNOWN: "no worker answered",
-    CrmCondition.NEVER_ASKED: "never asked",
-    CrmCondition.NOT_CONNECTED: "not connected yet",
-    CrmCondition.NEEDS_AUTHORISATION: "needs re-authorisation",
-    CrmCondition.FAILING: "failing",
-    CrmCondition.CONNECTED: "connected",
-}
+CONDITIONS: Mapping[CrmCondition, str] = CONDITION_WORDS
 ASKED: Mapping[AskedFor, str] = {
     AskedFor.TEST: "It passed its test {ago}.",
     AskedFor.SIGN_IN: "It took the sign-in {ago}.",

@@ -22,7 +22,7 @@ from router.records.errors import Conflict, NotFound, Outdated
 SHOWN_MOST = 200
 """Rows of a preview."""
 SEEN = "seen"
-"""The field with the id of the rule that a row showed when it was removed."""
+"""The field with what the page showed: of a row that is removed the id of its rule, of a list its digest."""
 
 
 class NumberPages(Controller):
@@ -65,7 +65,8 @@ class NumberPages(Controller):
                 visit.fields.get(SEEN),
             )
         except Outdated as error:
-            return await _page(site, visit, TenantId(tenant), {"": f"{error}."}, 409)
+            told = f"{refusal_told(error, visit.reader.language)}."
+            return await _page(site, visit, TenantId(tenant), {"": told}, 409)
         except Conflict as error:
             return await _page(
                 site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
@@ -75,14 +76,15 @@ class NumberPages(Controller):
 
     @post("/list", status_code=200)
     async def import_list(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
-        """A preview first; with `intent=import` all of it is put in force."""
+        """A preview first; with `intent=import` all of it is put in force, as the preview showed it."""
         visit.identity.require(Permission.EDIT, TenantId(tenant))
         text = visit.fields.get("text", "")
         listed = await read_list(site, TenantId(tenant), text)
         if visit.fields.get("intent") != "import" or listed.problems or not listed.changing:
-            return visit.answer("number-list.html", text=text, listed=listed, shown=_shown(listed))
-        comment = f"{len(listed.changing)} numbers imported"
-        return await _put(site, visit, TenantId(tenant), list(listed.changing), comment, is_list=True)
+            return _preview(visit, text, listed)
+        if visit.fields.get(SEEN) != listed.digest:
+            return _preview(visit, text, listed, is_another=True)
+        return await _put_list(site, visit, TenantId(tenant), text, listed)
 
     @post("/undo", status_code=200)
     async def undo(self, site: TheSite, visit: TheVisit, tenant: TextInPath) -> Response[Any]:
@@ -131,7 +133,8 @@ class NumberPages(Controller):
                 TenantId(tenant), visit.fields.get("name", ""), visit.identity.actor, visit.fields.get(SEEN)
             )
         except Outdated as error:
-            return await _page(site, visit, TenantId(tenant), {"": f"{error}."}, 409)
+            told = f"{refusal_told(error, visit.reader.language)}."
+            return await _page(site, visit, TenantId(tenant), {"": told}, 409)
         except Conflict as error:
             return await _page(
                 site, visit, TenantId(tenant), {"": refusal_told(error, visit.reader.language)}
@@ -140,20 +143,52 @@ class NumberPages(Controller):
         return _back(tenant)
 
 
+def _preview(visit: Visit, text: str, listed: NumberList, *, is_another: bool = False) -> Response[Any]:
+    """`is_another` than the one that was shown, so that nothing was taken."""
+    status = 409 if is_another else 200
+    told = {"text": text, "listed": listed, "shown": _shown(listed), "is_another": is_another}
+    return visit.answer("number-list.html", status, **told)
+
+
 async def _put(
-    site: Site, visit: Visit, tenant: TenantId, listed: list[Number], comment: str, *, is_list: bool = False
+    site: Site, visit: Visit, tenant: TenantId, listed: list[Number], comment: str
 ) -> Response[Any]:
     try:
         publication = await site.configuration.put_numbers(tenant, listed, comment, visit.identity.actor)
-    except Invalid as error:
-        told = problem_told(error.problems[0], visit.reader.language, site.manifests.values())
-        return await _page(site, visit, tenant, {"did": told})
-    except (Conflict, NotFound) as error:
-        return await _page(site, visit, tenant, {"did": refusal_told(error, visit.reader.language)})
+    except (Invalid, Conflict, NotFound) as error:
+        return await _refused(site, visit, tenant, error)
     await site.publisher.hand_over(publication)
-    if is_list and publication is not None:
-        return Redirect(f"/t/{tenant}/numbers?imported={publication.number}", status_code=303)
     return _back(tenant)
+
+
+async def _put_list(
+    site: Site, visit: Visit, tenant: TenantId, text: str, listed: NumberList
+) -> Response[Any]:
+    """All of it, unless somebody changes one of them at this moment."""
+    comment, actor = f"{len(listed.changing)} numbers imported", visit.identity.actor
+    try:
+        publication = await site.configuration.put_numbers(
+            tenant, listed.changing, comment, actor, listed.formers
+        )
+    except Outdated:
+        return _preview(visit, text, await read_list(site, tenant, text), is_another=True)
+    except (Invalid, Conflict, NotFound) as error:
+        return await _refused(site, visit, tenant, error)
+    await site.publisher.hand_over(publication)
+    if publication is None:
+        return _back(tenant)
+    return Redirect(f"/t/{tenant}/numbers?imported={publication.number}", status_code=303)
+
+
+async def _refused(
+    site: Site, visit: Visit, tenant: TenantId, error: Invalid | Conflict | NotFound
+) -> Response[Any]:
+    language = visit.reader.language
+    if isinstance(error, Invalid):
+        told = problem_told(error.problems[0], language, site.manifests.values())
+    else:
+        told = refusal_told(error, language)
+    return await _page(site, visit, tenant, {"did": told})
 
 
 async def _page(

@@ -23,7 +23,7 @@ AnyRequest = Request[Any, Any, Any]
 CSRF_FIELD = "csrf"
 LANGUAGE_COOKIE = "crmroute-language"
 FIELDS_MOST = 5_000
-NEVER_CARRIED = frozenset({"password", "again", "former", "own", "code", "secret", "proof"})
+NEVER_CARRIED = frozenset({"password", "again", "former", "own", "current", "code", "secret", "proof"})
 """Fields of the forms about accounts."""
 
 

@@ -2,7 +2,8 @@
 
 The way out leaves a key in a cookie of this browser and its digest in the records, for five minutes. The way
 back takes both, once: an answer that was asked for by nobody here, or comes a second time, leads to nothing.
-Where it ends is kept in the records, so that no address on the way can lead elsewhere.
+Where it ends is kept in the records, so that no address on the way can lead elsewhere. Whoever wants a person
+linked sets out from the page of their account (`router.admin.pages.account`).
 """
 
 from typing import Any
@@ -16,14 +17,13 @@ from router.admin.authenticator import Authenticator, origin_of
 from router.admin.handed import TheSite
 from router.admin.issuer import RETURN_PATH, Issuer, IssuerRefused, IssuerUnavailable
 from router.admin.pages.front import Front, TheFront
-from router.admin.pages.reading import AnyRequest, SignInNeeded, back_to, stranger
+from router.admin.pages.reading import AnyRequest, back_to, stranger
 from router.admin.pages.sessions import session_cookie, sign_in_page
 from router.admin.site import Site
 from router.core.single_sign_on import Claims
 from router.records.accounts import SignInOver, SignInRefused
 from router.records.audit import Actor
 from router.records.errors import NotFound
-from router.records.keys import is_link_proof
 from router.records.one_time_keys import LIVES_SECONDS, IssuerAsked
 
 log = structlog.get_logger(__name__)
@@ -45,23 +45,21 @@ class SingleSignOnPages(Controller):
 
     @get("/sign-in/single")
     async def set_out(self, request: AnyRequest, site: TheSite, front: TheFront) -> Response[Any]:
-        """With `link` it is not a sign-in: whoever is signed in wants that person to be them."""
         issuer = _issuer(site)
         back = back_to(request.query_params.get("back", "/"))
-        link = await _who_links(request, front)
-        key = await site.accounts.ask_issuer(ACCOUNT if link else back, link)
+        key = await site.accounts.ask_issuer(back)
         try:
             answer = Redirect(await issuer.address(key), status_code=303)
         except (IssuerUnavailable, IssuerRefused) as error:
             log.warning("admin.issuer_unavailable", problem=str(error))
             return _told(request, front, 503, AWAY, back)
-        answer.set_cookie(_cookie(front.authenticator, key))
+        answer.set_cookie(way_cookie(front.authenticator, key))
         return answer
 
     @get(RETURN_PATH)
     async def come_back(self, request: AnyRequest, site: TheSite, front: TheFront) -> Response[Any]:
         answer = await _come_back(request, site, front)
-        answer.set_cookie(_cookie(front.authenticator, ""))
+        answer.set_cookie(way_cookie(front.authenticator, ""))
         return answer
 
 
@@ -90,17 +88,6 @@ async def _come_back(request: AnyRequest, site: Site, front: Front) -> Response[
     answer = Redirect(back_to(asked.back), status_code=303)
     answer.set_cookie(session_cookie(front.authenticator, signed_in.key))
     return answer
-
-
-async def _who_links(request: AnyRequest, front: Front) -> int | None:
-    """The user whose own page asked for it; None for a sign-in. Raises SignInNeeded."""
-    proof = request.query_params.get("link", "")
-    if not proof:
-        return None
-    session = await front.authenticator.session(request)
-    if session is None or not is_link_proof(front.authenticator.key(request), proof):
-        raise SignInNeeded(ACCOUNT, {})
-    return session.user.id
 
 
 async def _link(
@@ -136,7 +123,7 @@ def _name(authenticator: Authenticator) -> str:
     return f"{authenticator.cookie}-single"
 
 
-def _cookie(authenticator: Authenticator, key: str) -> Cookie:
+def way_cookie(authenticator: Authenticator, key: str) -> Cookie:
     """`key` empty: it goes. It comes along when the identity provider leads back here, hence `lax`."""
     is_encrypted = authenticator.cookie.startswith("__Host-")
     age = int(LIVES_SECONDS) if key else 0

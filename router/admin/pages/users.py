@@ -8,15 +8,30 @@ from litestar.response import Redirect
 from router.admin.handed import NumberInPath, TheSite
 from router.admin.pages.front import Blank, TheVisit, Visit
 from router.admin.pages.labels import ROLES
+from router.admin.pages.languages import LANGUAGES
 from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Permission, Role, is_at_most, reaches
 from router.records import tenants, users
-from router.records.errors import Conflict, NotFound
+from router.records.accounts import Seen
+from router.records.errors import Conflict, NotFound, Outdated
 from router.records.users import User
 
 NOBODY_ELSE = "Choose one of the roles that are offered."
+CHANGED = (
+    "{name} was changed meanwhile, so nothing was saved. The role is {role} now, and the pages are in "
+    "{language}. What you chose is below; press the button again to put it in the place of that."
+)
+LANGUAGE_OF_BROWSER = "The browser's"
+DONE = {
+    "role": "The role is changed. What the user had open has ended.",
+    "saved": "Saved.",
+}
+TEXTS = (NOBODY_ELSE, CHANGED, LANGUAGE_OF_BROWSER, *DONE.values())
+"""For the test that each of them is translated."""
+SEEN_ROLE, SEEN_LANGUAGE = "seen.role", "seen.language"
+"""The fields with what a row's form was loaded with."""
 
 
 class UserPages(Controller):
@@ -57,11 +72,13 @@ class UserPages(Controller):
 
     @post("/{user:int}", status_code=200)
     async def change(self, site: TheSite, visit: TheVisit, user: NumberInPath) -> Response[Any]:
-        """Its role, whether it may sign in, or its password."""
+        """Its role and language, whether it may sign in, or its password."""
         found = await _found(site, visit, user)
         actor, fields = visit.identity.actor, visit.fields
         try:
             match fields["intent"]:
+                case "save":
+                    return await _save(site, visit, found)
                 case "disable" | "enable":
                     is_disabled = fields["intent"] == "disable"
                     await site.accounts.change_user(found.id, actor, is_disabled=is_disabled)
@@ -72,6 +89,46 @@ class UserPages(Controller):
         except Conflict as error:
             return await _page(site, visit, {"": refusal_told(error, visit.reader.language)})
         return _back()
+
+
+async def _save(site: Site, visit: Visit, user: User) -> Response[Any]:
+    """The role and the language; a role that stays ends nothing. Raises Conflict."""
+    fields, seen = visit.fields, _seen(visit)
+    role = role_given(visit, fields["role"]) if fields["role"] else user.role
+    if role is None or seen is None:
+        return await _page(site, visit, {"": visit.reader.language.text(NOBODY_ELSE)}, opened=user.id)
+    language = fields["language"] if fields["language"] != seen.language else None
+    new_role = role if role is not seen.role else None
+    try:
+        await site.accounts.change_user(
+            user.id, visit.identity.actor, role=new_role, language=language, seen=seen
+        )
+    except Outdated:
+        return await _beside_theirs(site, visit, user.id)
+    except Conflict as error:
+        told = refusal_told(error, visit.reader.language)
+        return await _page(site, visit, {"": told}, opened=user.id)
+    return _back("role" if new_role else "saved")
+
+
+def _seen(visit: Visit) -> Seen | None:
+    """None for a form that does not tell: no page of ours sends it."""
+    role = visit.fields[SEEN_ROLE]
+    return Seen(Role(role), visit.fields[SEEN_LANGUAGE]) if role in list(Role) else None
+
+
+async def _beside_theirs(site: Site, visit: Visit, id_: int) -> Response[Any]:
+    """What was chosen, and what somebody else saved meanwhile."""
+    language = visit.reader.language
+    async with site.database.reading() as connection:
+        latest = await users.one(connection, id_)
+    told = language.filled(
+        CHANGED,
+        name=latest.name,
+        role=language.text(ROLES[latest.role]),
+        language=LANGUAGES.get(latest.language, language.text(LANGUAGE_OF_BROWSER)),
+    )
+    return await _page(site, visit, {"": told}, 409, opened=id_)
 
 
 async def _found(site: Site, visit: Visit, user: int) -> User:
@@ -102,23 +159,34 @@ def role_given(visit: Visit, text: str) -> Role | None:
     return role if is_at_most(role, visit.identity.role) else None
 
 
-async def _page(site: Site, visit: Visit, wrong: dict[str, str] | None = None) -> Response[Any]:
+async def _page(
+    site: Site,
+    visit: Visit,
+    wrong: dict[str, str] | None = None,
+    status: int = 422,
+    opened: int | None = None,
+) -> Response[Any]:
+    """`status` is that of an answer with something wrong; `opened`: whose row keeps what was chosen."""
     async with site.database.reading() as connection:
         listed = await users.every(connection, visit.identity.tenant)
         known = await tenants.every(connection) if visit.reader.is_provider else []
     offered = {role: text for role, text in ROLES.items() if is_at_most(role, visit.identity.role)}
     return visit.answer(
         "users.html",
-        422 if wrong else 200,
+        status if wrong else 200,
         users=listed,
         own=visit.identity.user,
         offered=offered,
         tenants=[row.id for row in known],
         needs_no_password=_needs_no_password(site),
-        fields=visit.fields,
+        page_languages={"": visit.reader.language.text(LANGUAGE_OF_BROWSER), **LANGUAGES},
+        opened=opened,
+        done="" if wrong else visit.reader.language.text(DONE.get(visit.query.get("done", ""), "")),
+        fields=visit.fields if opened is None else Blank(),
+        chosen=visit.fields,
         wrong=Blank(wrong or {}),
     )
 
 
-def _back() -> Response[Any]:
-    return Redirect("/users", status_code=303)
+def _back(done: str = "") -> Response[Any]:
+    return Redirect("/users", query_params={"done": done} if done else None, status_code=303)

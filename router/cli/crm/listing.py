@@ -1,21 +1,21 @@
 """`crmroute crm list`: the CRMs that can be connected, or one tenant's integrations and how each is doing."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 from msgspec import Struct
-from msgspec.structs import replace
 from rich.table import Table
 from rich.text import Text
 
 from router.cli.crm.asking import SECONDS
 from router.cli.errors import ExitCode
 from router.cli.output import Screen, duration, plain
-from router.core.breakers import BreakerState
-from router.core.errands import ErrandFailed, Reply, SignInState, TellSignIn
+from router.core.crm_states import CONDITION_WORDS, AskedFor, CrmCondition, CrmState, with_breaker
+from router.core.errands import SignInState, TellSignIn, crm_state_of
 from router.core.manifests import Manifest
 from router.core.tenants import Integration, Tenant
-from router.store.seams import Errands, Store
+from router.store.seams import Store
 
 ABILITIES = {
     "check": "test",
@@ -52,8 +52,8 @@ class ListedIntegration(Struct, frozen=True):
 
     integration: str
     connector: str
-    state: str
-    """`left alone`, `ready`, `signed in`, `not signed in`, `failing` or `unknown`."""
+    state: CrmCondition
+    """As the API's."""
     told: str
     failures: int = 0
     """Look-ups that failed, in a row or of late."""
@@ -91,12 +91,7 @@ def list_connectors(screen: Screen, manifests: Mapping[str, Manifest]) -> ExitCo
 async def list_integrations(
     screen: Screen, tenant: Tenant, manifests: Mapping[str, Manifest], store: Store
 ) -> ExitCode:
-    replies = await asyncio.gather(*(_state(store.errands, tenant, one) for one in tenant.integrations))
-    states = await asyncio.gather(*(store.lanes.state(tenant.id, one.name) for one in tenant.integrations))
-    rows = [
-        _with_breaker(_row(one, reply), state)
-        for one, reply, state in zip(tenant.integrations, replies, states, strict=True)
-    ]
+    rows = await asyncio.gather(*(_state(store, tenant, one) for one in tenant.integrations))
     screen.answer(rows)
     if not rows:
         screen.note(f"Tenant {tenant.id} has no integration yet: add one to its file.", "yellow")
@@ -112,7 +107,7 @@ async def list_integrations(
         table.add_row(
             plain(row.integration),
             manifest.label if manifest else row.connector,
-            Text(row.state, style=style),
+            Text(CONDITION_WORDS[row.state], style=style),
             plain(row.told),
         )
     screen.show(table)
@@ -120,54 +115,66 @@ async def list_integrations(
 
 
 STYLES = {
-    "ready": "green",
-    "signed in": "green",
-    "failing": "bold red",
-    "left alone": "bold red",
-    "not signed in": "yellow",
+    CrmCondition.CONNECTED: "green",
+    CrmCondition.FAILING: "bold red",
+    CrmCondition.LEFT_ALONE: "bold red",
+    CrmCondition.NEEDS_AUTHORISATION: "bold red",
 }
-BAD = frozenset({"failing", "left alone"})
+BAD = frozenset({CrmCondition.FAILING, CrmCondition.LEFT_ALONE, CrmCondition.NEEDS_AUTHORISATION})
+ASKED = {
+    AskedFor.TEST: "passed its test",
+    AskedFor.SIGN_IN: "took the sign-in",
+    AskedFor.TRIAL: "answered somebody who tried a number",
+    AskedFor.LOOKUP: "answered a call's look-up",
+}
+TO_DO = {
+    CrmCondition.NOT_CONNECTED: "a person signs in on the page, or by `crmroute crm authorise`",
+    CrmCondition.NEEDS_AUTHORISATION: "sign in again on the page, or by `crmroute crm authorise`",
+    CrmCondition.NEVER_ASKED: "`crmroute crm test` asks it",
+}
 
 
-def _with_breaker(row: ListedIntegration, state: BreakerState) -> ListedIntegration:
-    """What look-ups have met says more than whether somebody is signed in."""
-    if state.is_open:
-        next_try = f"in {duration(state.retry_seconds)}" if state.retry_seconds else "with the next look-up"
-        told = (
-            f"{state.failures} look-ups failed: {state.problem}; "
-            f"not asked for {duration(state.open_seconds)}, next try {next_try}"
-        )
-        return replace(
-            row,
-            state="left alone",
-            told=told,
-            failures=state.failures,
-            open_seconds=round(state.open_seconds, 1),
-            retry_seconds=round(state.retry_seconds, 1),
-        )
-    notes = [row.told]
-    if state.failures:
-        notes.append(f"{state.failures} look-ups failed: {state.problem}")
-    if state.paused_seconds:
-        notes.append(f"the CRM asks to be left alone for {duration(state.paused_seconds)}")
-    return replace(row, told="; ".join(note for note in notes if note), failures=state.failures)
+async def _state(store: Store, tenant: Tenant, integration: Integration) -> ListedIntegration:
+    errand = TellSignIn(tenant=tenant.id, integration=integration.name)
+    reply = await store.errands.run(errand, SECONDS / 5)
+    crm = with_breaker(crm_state_of(reply), await store.lanes.state(tenant.id, integration.name))
+    left = reply.left_seconds if isinstance(reply, SignInState) else None
+    return ListedIntegration(
+        integration=integration.name,
+        connector=integration.connector,
+        state=crm.condition,
+        told=told_of(crm, left),
+        failures=crm.failures,
+        open_seconds=None if crm.condition is not CrmCondition.LEFT_ALONE else _rounded(crm.since_seconds),
+        retry_seconds=_rounded(crm.retry_seconds),
+    )
 
 
-async def _state(errands: Errands, tenant: Tenant, integration: Integration) -> Reply | None:
-    return await errands.run(TellSignIn(tenant=tenant.id, integration=integration.name), SECONDS / 5)
+def told_of(crm: CrmState, left_seconds: float | None) -> str:
+    """What there is to know beside its state. `left_seconds` are those of the token's life."""
+    notes = []
+    if crm.problem:
+        since = "" if crm.since_seconds is None else f" (for {duration(crm.since_seconds)})"
+        notes.append(f"{crm.problem}{since}")
+    elif crm.asked is not None and not crm.asked.problem:
+        notes.append(f"{ASKED[crm.asked.purpose]} {duration(crm.asked.age_seconds)} ago")
+    if crm.condition is CrmCondition.CONNECTED and left_seconds is not None:
+        notes.append(f"token for {duration(left_seconds)} more")
+    notes.append(TO_DO.get(crm.condition, ""))
+    notes.append(_left_alone(crm))
+    if crm.paused_seconds:
+        notes.append(f"the CRM asks to be left alone for {duration(crm.paused_seconds)} more")
+    return "; ".join(note for note in notes if note)
 
 
-def _row(integration: Integration, reply: Reply | None) -> ListedIntegration:
-    state, told = "unknown", "no worker answered"
-    match reply:
-        case ErrandFailed(problem=problem):
-            state, told = "failing", problem
-        case SignInState(problem=problem, problem_age_seconds=age) if problem:
-            state, told = "failing", f"{problem} ({duration(age)} ago)"
-        case SignInState(needs_sign_in=False):
-            state, told = "ready", "shows its credentials with each request"
-        case SignInState(is_signed_in=False):
-            state, told = "not signed in", "at the first look-up, or by `crmroute crm authorise`"
-        case SignInState(left_seconds=left):
-            state, told = "signed in", "" if left is None else f"token for {left / 60:.0f} more minutes"
-    return ListedIntegration(integration.name, integration.connector, state, told)
+def _left_alone(crm: CrmState) -> str:
+    failures = "1 failure" if crm.failures == 1 else f"{crm.failures} failures"
+    if crm.retry_seconds is None:
+        return f"{failures} of late" if crm.failures else ""
+    if crm.retry_seconds:
+        return f"left alone for {duration(math.ceil(crm.retry_seconds))} more after {failures}"
+    return f"the next look-up tries it, after {failures}"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

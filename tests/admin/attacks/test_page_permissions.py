@@ -6,9 +6,10 @@ The routes are the application's own: one that joins them fails here until the t
 import pytest
 from msgspec import Struct
 
+from router.core.number_lists import read_numbers
 from router.core.roles import Role
 from tests.admin.attacks.world import PASSWORD, ROLES, World, page_routes
-from tests.records.makers import ACME, OTHER
+from tests.records.makers import ACME, OTHER, rule
 
 VIEWER, EDITOR, ADMIN, PROVIDER = Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.PROVIDER
 RANK = (VIEWER, EDITOR, ADMIN, PROVIDER)
@@ -25,6 +26,8 @@ RULE = {
     "revision": "1",
 }
 CRM = {"name": "mine", "settings.url": "https://b.example"}
+LIST = "0142345077;Sales"
+SHOWN = read_numbers(LIST, "FR", [rule()], [])
 TENANT = {"id": "new", "name": "New", "country": "FR", "destination": "queue", "option": "desk"}
 
 
@@ -91,7 +94,9 @@ ALLOWED = {
     "GET /t/{tenant}/numbers": Allowed(VIEWER),
     "POST /t/{tenant}/numbers": Allowed(EDITOR, 303, {"did": "0142345077", "rule": "Sales"}),
     "POST /t/{tenant}/numbers/delete": Allowed(EDITOR, 303, {"did": "DID"}),
-    "POST /t/{tenant}/numbers/list": Allowed(EDITOR, 303, {"text": "0142345077;Sales", "intent": "import"}),
+    "POST /t/{tenant}/numbers/list": Allowed(
+        EDITOR, 303, {"text": LIST, "intent": "import", "seen": SHOWN.digest}
+    ),
     "POST /t/{tenant}/numbers/entries": Allowed(EDITOR, 303, {"name": "new", "rule": "By number"}),
     "POST /t/{tenant}/numbers/entries/delete": Allowed(EDITOR, 303, {"name": "ENTRY"}),
     "GET /t/{tenant}/calls": Allowed(VIEWER),
@@ -100,7 +105,11 @@ ALLOWED = {
     "POST /users": Allowed(
         ADMIN, 303, {"name": "new", "password": PASSWORD, "role": "viewer", "tenant": "acme"}
     ),
-    "POST /users/{user}": Allowed(ADMIN, 303, {"intent": "disable"}),
+    "POST /users/{user}": Allowed(
+        ADMIN,
+        303,
+        {"intent": "save", "role": "editor", "language": "fr", "seen.role": "viewer", "seen.language": ""},
+    ),
     "GET /audit": Allowed(ADMIN),
 }
 FOR_ANYBODY = {

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from router.admin.sign_ins import RETURN_PATH
 from router.admin.site import Site
+from router.core.breakers import Health, Verdict
 from router.core.crm_states import AskedFor, LastAsked, SignIn, state_of
 from router.core.errands import (
     BeginSignIn,
@@ -33,6 +34,7 @@ from router.store.memory import MemoryStore
 from tests.admin.api import site_of
 from tests.admin.pages.browser import Browser, open_browsers
 from tests.records.makers import ACME, JANE, OTHER, Clock, profile, tenant
+from tests.store.rigs import CRM_ERROR, a_job, a_waiter, take_all
 
 STATE = "a-state-of-the-workers-own"
 PAGE = "/t/acme/integration/person"
@@ -335,3 +337,24 @@ async def test_the_state_is_told_with_the_way_to_mend_it(
     assert button in page
     assert button not in card
     assert button not in await vera.get(f"{PAGE}/connection")
+
+
+async def test_a_crm_that_look_ups_leave_alone_is_told_as_that(
+    opens: Opens, worker: Worker, store: MemoryStore
+) -> None:
+    worker.state = SignInState(
+        needs_sign_in=True, is_signed_in=True, crm=state_of(SignIn(has_grant=True), WELL)
+    )
+    anna = await opens("anna")
+    for index in range(5):
+        await store.lookups.ask(a_job(f"+331{index}", integration="person"), a_waiter())
+        (taken,) = await take_all(store, 1)
+        await store.jobs.settle(taken, CRM_ERROR, Verdict(Health.UNWELL, "<b>500</b>"))
+
+    card = await anna.get(f"{PAGE}/state")
+
+    assert '<span class="badge bad">left alone</span>' in card
+    assert "&lt;b&gt;500&lt;/b&gt;" in card
+    assert re.search(r"Look-ups leave it alone for \d s more, after 5 failures\.", card)
+    await anna.post("/language", {"language": "fr", "back": "/"})
+    assert re.search(r"laissent au repos encore \d\u00a0s, après 5 échecs\.", await anna.get(f"{PAGE}/state"))

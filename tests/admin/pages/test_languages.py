@@ -14,12 +14,13 @@ from router.admin.pages import labels
 from router.admin.pages.account import TEXTS as ACCOUNT_TEXTS
 from router.admin.pages.account_tokens import NAME, TENANT
 from router.admin.pages.crm_sign_in import NO_WORKER, REFUSALS, REFUSED
+from router.admin.pages.integration_pages import TEXTS as INTEGRATION_TEXTS
 from router.admin.pages.languages import Language, chosen
 from router.admin.pages.routes import BROKEN, TEXTS
 from router.admin.pages.rule_form import PROBLEMS
 from router.admin.pages.single_sign_on import TEXTS as SINGLE_TEXTS
 from router.admin.pages.told import DIFFERENCES
-from router.admin.pages.users import NOBODY_ELSE
+from router.admin.pages.users import TEXTS as USER_TEXTS
 
 SIGN_INS = {*REFUSALS.values(), REFUSED, NO_WORKER}
 ADMIN = Path(str(files("router.admin")))
@@ -51,11 +52,12 @@ def all_texts() -> set[str]:
         *labels.ALL,
         *TEXTS.values(),
         BROKEN,
-        NOBODY_ELSE,
         NAME,
         TENANT,
         *ACCOUNT_TEXTS,
         *SINGLE_TEXTS,
+        *USER_TEXTS,
+        *INTEGRATION_TEXTS,
         *PROBLEMS,
         *SIGN_INS,
         *(text for texts in DIFFERENCES.values() for text in texts),

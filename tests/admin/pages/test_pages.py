@@ -14,7 +14,7 @@ from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.rules import Source
 from router.core.tenants import Tenant
-from router.records import rules, users
+from router.records import audit, rules, users
 from router.records.configuration import Configuration
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
@@ -262,7 +262,7 @@ async def test_a_list_is_shown_before_it_is_taken(browsers: Any, store: MemorySt
 
     await browser.post("/t/acme/numbers/list", {"text": text}, 200)
     assert "Take 1,000 changes" in browser.page
-    await browser.post("/t/acme/numbers/list", {"text": text, "intent": "import"})
+    await browser.post("/t/acme/numbers/list", browser.fields() | {"intent": "import"})
 
     assert len((await in_force(store)).numbers) == 1002
 
@@ -429,6 +429,51 @@ async def test_who_is_disabled_is_out_at_once(browsers: Any, site: Site) -> None
     await anna.post(f"/users/{everybody['vera']}", {"intent": "disable"})
 
     assert (await vera.client.get("/t/acme/routing")).status_code == 303
+
+
+async def test_an_admin_changes_a_role_and_a_language_as_the_audit_tells(browsers: Any, site: Site) -> None:
+    vera, anna = await browsers("vera"), await browsers("anna")
+    async with site.database.reading() as connection:
+        id_ = next(one.id for one in await users.every(connection, None) if one.name == "vera")
+    await vera.get("/t/acme/routing")
+    await anna.get("/users")
+    seen = {"intent": "save", "seen.role": "viewer", "seen.language": ""}
+
+    await anna.post(f"/users/{id_}", {**seen, "role": "viewer", "language": "fr"})
+    assert '<html lang="fr">' in await vera.get("/t/acme/routing"), "a role that stays ends nothing"
+    seen["seen.language"] = "fr"
+    answer = await anna.post(f"/users/{id_}", {**seen, "role": "editor", "language": "fr"})
+
+    assert "The role is changed." in await anna.get(answer.headers["Location"])
+    assert 'name="language" value="" ' not in anna.page, "the page's own language is chosen as elsewhere"
+    assert (await vera.client.get("/t/acme/routing")).status_code == 303
+    again = await browsers("vera")
+    await again.get("/t/acme/routing/new")
+    async with site.database.reading() as connection:
+        noted = [one for one in await audit.read(connection, audit.Wanted(), 20) if one.name == "vera"]
+    changes = [(one.who, one.before, one.after) for one in noted if one.action == "change"]
+    assert changes == [
+        ("anna", {"role": "viewer"}, {"role": "editor"}),
+        ("anna", {"language": ""}, {"language": "fr"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"role": "provider"}, {"role": "king"}, {"role": "editor", "seen.role": ""}]
+)
+async def test_no_role_is_given_that_an_admin_may_not_give(
+    browsers: Any, site: Site, chosen: dict[str, str]
+) -> None:
+    anna = await browsers("anna")
+    async with site.database.reading() as connection:
+        id_ = next(one.id for one in await users.every(connection, None) if one.name == "vera")
+    await anna.get("/users")
+    sent = {"intent": "save", "seen.role": "viewer", "seen.language": "", "language": ""}
+
+    await anna.post(f"/users/{id_}", {**sent, **chosen}, 422)
+
+    async with site.database.reading() as connection:
+        assert (await users.one(connection, id_)).role == "viewer"
 
 
 async def test_the_last_provider_stays(browsers: Any, site: Site) -> None:

@@ -1,5 +1,6 @@
 """Signing in at an identity provider: a real one on loopback does what it should, and what it must not."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import unescape
@@ -17,6 +18,7 @@ from router.core.roles import Role
 from router.core.single_sign_on import Claims, Grant
 from router.records import users
 from router.records.configuration import Configuration
+from router.records.keys import digest_of_key
 from router.records.users import User
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
@@ -24,7 +26,7 @@ from tests.admin.pages.browser import PASSWORD, open_browsers
 from tests.admin.provider import CLIENT, SECRET, SUBJECT, Provider, running_provider
 from tests.records.makers import ACME, OTHER, Clock, profile, tenant
 from tests.records.makers import JANE as ACTOR
-from tests.records.people import audited
+from tests.records.people import audited, enrolled
 
 RETURN = f"http://crmroute.test{RETURN_PATH}"
 ACCOUNTS = {
@@ -471,16 +473,22 @@ async def test_the_claim_gives_the_role_in_the_own_tenant_or_lets_nobody_in(
 # Linking it oneself
 
 
-def link_on(page: str) -> str:
-    (found,) = [
-        part.split('"')[0] for part in page.split('href="') if part.startswith("/sign-in/single?link")
-    ]
-    return unescape(found)
+async def out_to_link(browser: Any, provider: Provider, **proof: str) -> str:
+    """From the page of the account out to the provider, and with which path it sends the browser back."""
+    await browser.get("/account")
+    await browser.post("/account", {"intent": "link", "current": PASSWORD, **proof}, 200)
+    (address,) = re.findall(rf'href="({provider.issuer}[^"]*)"', browser.page)
+    async with httpx.AsyncClient() as client:
+        back = await client.get(unescape(address))
+    assert back.status_code == 302
+    return str(back.headers["Location"]).removeprefix("http://crmroute.test")
 
 
-async def test_a_user_links_a_person_and_takes_the_link_away(browsers: Any, plain: Site) -> None:
+async def test_a_user_links_a_person_and_takes_the_link_away(
+    browsers: Any, plain: Site, provider: Provider
+) -> None:
     browser = await browsers("vera")
-    path = await go(browser, link_on(await browser.get("/account")))
+    path = await out_to_link(browser, provider)
     answer = await come_back(browser, path)
     assert answer.headers["Location"] == "/account?done=linked"
 
@@ -495,18 +503,71 @@ async def test_a_user_links_a_person_and_takes_the_link_away(browsers: Any, plai
     await come_back(elsewhere, await go(elsewhere), 403)
 
 
-async def test_another_site_cannot_have_somebody_link(browsers: Any, plain: Site) -> None:
-    browser, other = await browsers("vera"), await browsers("olga")
-    of_another = link_on(await other.get("/account"))
+async def test_a_session_alone_links_nobody(browsers: Any, plain: Site, provider: Provider) -> None:
+    """Whoever has a session's cookie, and not the password, finds no way out to link and none back."""
+    browser = await browsers("vera")
+    page = await browser.get("/account")
+    for guess in ("", "guess"):
+        browser.page = page
+        answer = await browser.post("/account", {"intent": "link", "current": guess}, 422)
 
-    for path in ("/sign-in/single?link=1", of_another):
-        answer = await browser.client.get(path)
-        assert answer.headers["Location"] == "/sign-in?back=%2Faccount"
+        assert "Set-Cookie" not in answer.headers
+        assert provider.issuer not in browser.page
+        assert re.search(r'id="current"[^>]*aria-invalid="true"', browser.page)
+    assert (await audited(plain.database))[0].action == "refused sign in"
+
+    await come_back(browser, await go(browser, "/sign-in/single?link=1"), 403)
+    assert not (await plain.accounts.ways_in(await user(plain, "vera"))).is_linked
+
+
+async def test_guessing_the_password_to_link_waits(browsers: Any) -> None:
+    browser = await browsers("vera")
+    page, statuses = await browser.get("/account"), []
+    for number in range(12):
+        token = re.search(r'name="csrf" value="(\w+)"', page)
+        data = {"intent": "link", "current": f"guess {number}", "csrf": token[1] if token else ""}
+        statuses.append((await browser.client.post("/account", data=data)).status_code)
+
+    assert 429 in statuses
+
+
+async def test_linking_takes_a_code_where_there_is_a_second_factor(
+    browsers: Any, plain: Site, provider: Provider, clock: Clock
+) -> None:
+    browser = await browsers("vera")
+    vera = await user(plain, "vera")
+    session = digest_of_key(browser.client.cookies["crmroute"])
+    authenticator, codes = await enrolled(plain.accounts, vera, clock, keeping=session)
+    await browser.get("/account")
+    for code in ("", "000000"):
+        sent = {"intent": "link", "current": PASSWORD, "code": code}
+        await browser.post("/account", sent, 422)
+        assert "The password or the code is wrong." in browser.page
+
+    code = authenticator.at(int(clock.now))
+    path = await out_to_link(browser, provider, code=code)
+    await browser.post("/account", {"intent": "link", "current": PASSWORD, "code": code}, 422)
+    await out_to_link(browser, provider, code=codes[0])
+    await come_back(browser, path, 401)
+    await come_back(browser, await out_to_link(browser, provider, code=codes[1]))
+    assert (await plain.accounts.ways_in(vera)).is_linked
+
+
+async def test_a_provider_that_is_away_is_told_on_the_account(
+    plain: Site, provider: Provider, clock: Clock
+) -> None:
+    async with opened(plain, provider, clock, issuer="http://127.0.0.1:9/away") as browsers:
+        browser = await browsers("vera")
+        await browser.get("/account")
+
+        await browser.post("/account", {"intent": "link", "current": PASSWORD}, 503)
+
+        assert "The identity provider cannot be reached." in browser.page
 
 
 async def test_who_signed_in_meanwhile_links_nothing(browsers: Any, plain: Site, provider: Provider) -> None:
     browser = await browsers("vera")
-    path = await go(browser, link_on(await browser.get("/account")))
+    path = await out_to_link(browser, provider)
     await browser.sign_in("olga")
 
     await come_back(browser, path, 401)
@@ -519,7 +580,7 @@ async def test_who_signed_in_meanwhile_links_nothing(browsers: Any, plain: Site,
 async def test_a_person_is_linked_to_one_user(browsers: Any, plain: Site, provider: Provider) -> None:
     await link(plain, provider)
     browser = await browsers("vera")
-    path = await go(browser, link_on(await browser.get("/account")))
+    path = await out_to_link(browser, provider)
 
     await come_back(browser, path, 409)
 

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from router.admin.site import Site
+from router.core.identities import RuleName
+from router.core.roles import Role
 from router.core.rules import Rule
-from router.core.tenants import Integration
-from router.records import integrations, rules, tenants
+from router.core.tenants import Integration, Number
+from router.records import integrations, numbers, rules, tenants, users
 from router.records.configuration import Configuration
+from router.records.errors import Outdated
+from router.records.users import User
 from router.store.memory import MemoryStore
 from tests.admin.api import Api, running, site_of
 from tests.admin.pages.browser import Browser, make_accounts, open_browsers
@@ -57,9 +61,16 @@ async def rule_id(site: Site, name: str = "Sales") -> int:
         return (await rules.named(connection, ACME, name)).id
 
 
-async def kept(site: Site) -> Integration:
+async def kept(site: Site, name: str = "crm") -> Integration:
     async with site.database.reading() as connection:
-        return (await integrations.one(connection, ACME, "crm")).document
+        return (await integrations.one(connection, ACME, name)).document
+
+
+async def spare(browser: Browser) -> None:
+    """An integration that no rule uses."""
+    path = "/t/acme/integration/new/custom"
+    await browser.get(path)
+    await browser.post(path, browser.fields() | {"name": "spare", "settings.url": "https://spare.example"})
 
 
 def differing(page: str) -> list[list[str]]:
@@ -241,6 +252,64 @@ async def test_the_page_of_an_integration_is_told_of_what_the_api_changed(
     assert (await kept(site)).in_flight == 3, "what the form does not show is the other's, and stays"
 
 
+async def test_what_was_typed_for_an_integration_that_another_renamed_is_kept(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare", anna.fields() | {"name": "new name"})
+
+    typed = {"settings.url": "https://olga.example"}
+    await olga.post("/t/acme/integration/spare", olga.fields() | typed, 409)
+
+    assert "It is called new name now." in olga.page
+    assert "anna changed this meanwhile" in olga.page
+    assert differing(olga.page) == [["settings, url", "https://olga.example", "https://spare.example"]]
+    assert (olga.fields()["settings.url"], olga.fields()["name"]) == ("https://olga.example", "new name")
+    assert 'action="/t/acme/integration/new%20name"' in olga.page
+    await olga.post("/t/acme/integration/new%20name", olga.fields())
+    assert (await kept(site, "new name")).settings["url"] == "https://olga.example"
+
+
+async def test_a_form_of_a_renamed_integration_changes_none_that_took_its_name(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare", anna.fields() | {"name": "old one"})
+    await spare(anna)
+
+    late = olga.fields() | {"settings.url": "https://olga.example"}
+    await olga.post("/t/acme/integration/spare", late, 409)
+
+    assert "It is called old one now." in olga.page
+    assert (await kept(site, "spare")).settings["url"] == "https://spare.example"
+
+
+async def test_what_was_typed_for_an_integration_that_another_removed_makes_it_anew(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await spare(anna)
+    for browser in both:
+        await browser.get("/t/acme/integration/spare")
+    await anna.post("/t/acme/integration/spare/delete", {})
+
+    typed = {"settings.url": "https://olga.example", "settings.headers": "X-Desk = 7"}
+    await olga.post("/t/acme/integration/spare", olga.fields() | typed, 409)
+
+    assert "The integration spare was removed meanwhile, so nothing was saved." in olga.page
+    assert olga.fields()["settings.headers"] == "X-Desk = 7"
+    assert olga.fields()["settings.url"] == "https://olga.example"
+    assert 'action="/t/acme/integration/new/custom"' in olga.page
+    await olga.post("/t/acme/integration/new/custom", olga.fields())
+    assert (await kept(site, "spare")).settings["url"] == "https://olga.example"
+
+
 # The tenant
 
 
@@ -307,3 +376,112 @@ async def test_an_ivr_entry_that_another_led_elsewhere_meanwhile_is_not_removed(
 
     assert "account was changed meanwhile: it leads to Second now." in olga.page
     await olga.post("/t/acme/numbers/entries/delete", removing(olga.page, "name", "account"))
+
+
+LIST = "/t/acme/numbers/list"
+ROWS = "+33142345002;Sales;mine\n+33142345077;Sales"
+
+
+async def numbers_of(site: Site) -> dict[str, tuple[str | None, str]]:
+    async with site.database.reading() as connection:
+        listed = await numbers.every_number(connection, ACME)
+    return {one.did: (one.rule_name, one.note) for one in listed}
+
+
+async def test_a_list_is_shown_anew_where_another_changed_a_number_of_it_meanwhile(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await anna.get("/t/acme/numbers")
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+    await anna.post("/t/acme/numbers", {"did": "+33142345002", "rule": "Sales", "note": "anna's"})
+
+    await olga.post(LIST, olga.fields() | {"intent": "import"}, 409)
+
+    assert "changed since the preview, so nothing was taken" in olga.page
+    assert olga.fields()["text"] == ROWS
+    kept = await numbers_of(site)
+    assert kept["+33142345002"] == ("Sales", "anna's")
+    assert "+33142345077" not in kept
+    await olga.post(LIST, olga.fields() | {"intent": "import"})
+    assert (await numbers_of(site))["+33142345002"] == ("Sales", "mine")
+
+
+async def test_a_list_is_taken_where_another_changed_what_is_not_in_it(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    anna, olga = both
+    await anna.get("/t/acme/numbers")
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+    await anna.post("/t/acme/numbers", {"did": "+33142345099", "rule": "Sales"})
+
+    await olga.post(LIST, olga.fields() | {"intent": "import"})
+
+    assert {"+33142345077", "+33142345099"} <= set(await numbers_of(site))
+
+
+async def test_rows_that_were_typed_after_the_preview_are_shown_first(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    _, olga = both
+    await olga.get("/t/acme/numbers")
+    await olga.post(LIST, {"text": ROWS}, 200)
+
+    await olga.post(LIST, olga.fields() | {"text": "+33142345088;Sales", "intent": "import"}, 409)
+
+    assert "+33142345088" in olga.page
+    assert "+33142345088" not in await numbers_of(site)
+
+
+async def test_a_number_that_changes_at_the_very_moment_of_an_import_is_not_overwritten(site: Site) -> None:
+    shown = {"+33142345002": None, "+33142345077": None}
+    listed = [Number(did, RuleName("Sales")) for did in reversed(shown)]
+
+    with pytest.raises(Outdated):
+        await site.configuration.put_numbers(ACME, listed, "imported", JANE, shown)
+
+    assert "+33142345077" not in await numbers_of(site)
+
+
+# Users
+
+
+async def user_named(site: Site, name: str) -> User:
+    async with site.database.reading() as connection:
+        return next(one for one in await users.every(connection, None) if one.name == name)
+
+
+def row_form(page: str, id_: int) -> dict[str, str]:
+    """The fields of the form on a user's row, as it is shown."""
+    found = re.search(rf'action="/users/{id_}">(.*?)</form>', page, re.DOTALL)
+    assert found is not None
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', found[1]))
+    for name, body in re.findall(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', found[1], re.DOTALL):
+        fields[name] = re.findall(r'value="([^"]*)" selected', body)[0]
+    return fields | {"intent": "save"}
+
+
+async def test_a_role_that_another_changed_meanwhile_is_shown_before_it_is_changed_again(
+    both: tuple[Browser, Browser], site: Site
+) -> None:
+    await make_accounts(site, {"vera": ("viewer", ACME)})
+    vera = await user_named(site, "vera")
+    anna, olga = both
+    for browser in both:
+        await browser.get("/users")
+    await anna.post(f"/users/{vera.id}", row_form(anna.page, vera.id) | {"role": "editor", "language": "fr"})
+
+    late = row_form(olga.page, vera.id) | {"role": "admin"}
+    await olga.post(f"/users/{vera.id}", late, 409)
+
+    assert "vera was changed meanwhile" in olga.page
+    assert "The role is Editor now, and the pages are in Français." in olga.page
+    now = await user_named(site, "vera")
+    assert (now.role, now.language) == (Role.EDITOR, "fr")
+    again = row_form(olga.page, vera.id)
+    assert (again["role"], again["language"]) == ("admin", "")
+    await olga.post(f"/users/{vera.id}", again)
+    now = await user_named(site, "vera")
+    assert (now.role, now.language) == (Role.ADMIN, "")
