@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from router.admin.pages.languages import Language
 from router.core.differences import SINGULARS, Change, Difference, Place
+from router.core.errands import ErrandFailed
 from router.core.manifests import Manifest
 from router.core.problems import Problem, path_text
 from router.settings.errors import FileProblem
@@ -39,6 +40,11 @@ def file_problem_told(found: FileProblem, language: Language) -> str:
 def refusal_told(refused: Exception, language: Language) -> str:
     """What the records, or the rights, refuse."""
     return language.told(str(refused))
+
+
+def failure_told(failed: ErrandFailed, language: Language) -> str:
+    """What a worker could not do, and what may mend it."""
+    return f"{language.problem(failed.problem)}. {language.told(failed.mend)}".strip()
 
 
 def helps_of(manifests: Iterable[Manifest]) -> Mapping[str, str]:
