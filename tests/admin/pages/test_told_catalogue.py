@@ -10,7 +10,7 @@ from router.admin.pages.languages import PHRASE, TOLD
 from router.admin.pages.sentences import PLACE
 from router.core.checks.sources import MEANINGS
 from router.core.destinations import DestinationKind
-from router.core.differences import SINGULARS
+from router.core.differences import HIDDEN, SINGULARS
 from router.core.faults import MENDS, Step
 from router.core.roles import TOLD as PERMISSIONS
 from router.core.tenants import Tenant
@@ -91,6 +91,7 @@ PHRASES_BY_HAND = {
     "invalid character class range: {rest}",
     "trailing \\",
     "yes and no have no order",
+    HIDDEN,
     *("keep a log of calls", "make a record for an unknown caller"),
     *("list its modules", "list its fields", "tell who is signed in"),
 }
