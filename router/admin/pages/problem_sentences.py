@@ -40,7 +40,7 @@ PLACES: Mapping[str, str] = {
     STEP: r"([A-Za-z_][A-Za-z0-9_.-]{0,39})",
     REASON: "(.+)",
 }
-NUMBERS = frozenset({"seconds", "seconds_spent", "hours", "connect_seconds"})
+NUMBERS = frozenset({"seconds", "seconds_spent", "hours", "connect_seconds", "write_seconds"})
 """Places of decimal numbers."""
 
 

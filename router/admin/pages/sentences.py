@@ -1,4 +1,4 @@
-"""Finished English sentences told in French: those of checks, records and workers, which know no language.
+"""Finished English sentences told in French: those of checks and records, which know no language.
 
 The catalogue has them as templates, `there is no rule {name}`: every `{word}` is a place, all else stands as
 it is. A sentence is matched against the templates, the one with the most words of its own first, and the

@@ -92,6 +92,7 @@ PHRASES_BY_HAND = {
     "trailing \\",
     "yes and no have no order",
     HIDDEN,
+    "the configuration of `{name}`",
     *("keep a log of calls", "make a record for an unknown caller"),
     *("list its modules", "list its fields", "tell who is signed in"),
 }

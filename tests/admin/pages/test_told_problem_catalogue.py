@@ -25,6 +25,7 @@ HANDED_ON = {
     "workers/abilities.py: asking.cleaned(asking.told_timeout(error))": "of wrappers, below",
     "workers/abilities.py: problem": "likewise",
     "workers/abilities.py: self._told.get(step, '')": "names that a CRM or a rule gave",
+    "workers/call_log_sender.py: problem": "an error's, or `given up after`, both of them followed",
     "workers/connectors/custom.py: '; '.join(problems)": "one by one, where they are appended",
     "workers/connectors/hubspot/find.py: problem": "names.unknown_field, joined",
     "workers/connectors/moments.py: call": "another `told`",
@@ -64,6 +65,8 @@ SYSTEMS_WORDS = {
     "Temporary failure in name resolution",
 }
 """Asterisk's own, and the operating system's."""
+FOREIGN = {"{name} {error}"}
+"""The Redis client's own words."""
 BY_HAND = {
     errors.GrantExpired().problem,
     errors.RecordAwaited(1).problem,
@@ -72,6 +75,7 @@ BY_HAND = {
     full_log_text(7).replace("7", "{count}"),
     answers.status_problem(299).replace("299", "{status}"),
     "the answer has no `{path}`",
+    "the record has no field `{path}`",
     "the answer lacks the field `{field}`: it is empty, or there is no such field",
     "what answers there does not speak AMI",
     "a message of more than {most_bytes} bytes",
@@ -96,7 +100,8 @@ CHOICES = {
 def all_problems() -> set[str]:
     translated = {problem for _, problem, _ in http_errors.TRANSLATIONS.values()}
     tables = translated | set(http_errors.REASONS.values()) | {problem for _, problem in PROBLEMS.values()}
-    return set(find_problems().templates) | tables | WRAPPERS | SYSTEMS_WORDS | BY_HAND | CHOICES
+    found = set(find_problems().templates) - FOREIGN
+    return found | tables | WRAPPERS | SYSTEMS_WORDS | BY_HAND | CHOICES
 
 
 def test_every_problem_is_in_the_catalogue_and_none_is_left_over() -> None:

@@ -27,6 +27,7 @@ MODULES = (
     "router/core/choices.py",
     "router/core/decide.py",
     "router/store/limits.py",
+    "router/store/batches.py",
     "router/ami/*.py",
     "router/engine/*.py",
 )
@@ -43,7 +44,10 @@ TELLERS: Tellers = {
         ),
         (0,),
     ),
+    **dict.fromkeys(("StoreUnavailable", "StoreOverloaded"), (0,)),
     "ErrandFailed": (1,),
+    "missing.setdefault": (1,),
+    **dict.fromkeys(("_fail", "_rest", "_again"), (1,)),
     "CheckedStep": (2,),
     "CertificateRefused": (0, 1),
     "Findings": (1, "problem"),
