@@ -6,7 +6,7 @@ outside in, and what it holds is told in its turn. What is left has to be one of
 several of them with `; ` between; a text that is none stays English, and so do the CRM's own words.
 
 The texts may be anything: a CRM writes a part of them. Each pattern is RE2's, so its time is linear, each
-wrapper makes the text shorter, and there are no more than DEEPEST of them.
+wrapper makes the text shorter, and so deep and in so many parts alone is it taken apart.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,8 @@ import re2
 
 from router.admin.pages.sentences import PLACE, Sentences, fill, is_readable
 
-DEEPEST = 8
+DEEPEST, DEEPEST_IN_PARTS = 5, 2
+"""Wrappers ahead of a problem, one within the other."""
 PARTS_MOST = 20
 JOINT = "; "
 STEP, REASON, PROBLEM = "step", "reason", "problem"
@@ -82,12 +83,12 @@ class Problems:
         values = wrapper.taken(text) if wrapper else None
         if wrapper is None or values is None:
             return None
-        inner = self._known(values[PROBLEM], depth - 1, behind)
+        inner = self._known(values[PROBLEM], depth, behind)
         return wrapper.filled({**values, PROBLEM: inner or values[PROBLEM]})
 
     def _anew(self, text: str, depth: int) -> str | None:
         """With the words of a wrapper ahead."""
-        told = (self._held(one.english, text, depth) for one in self._ahead if one.english != BEFORE)
+        told = (self._held(one.english, text, depth - 1) for one in self._ahead if one.english != BEFORE)
         return next(filter(None, told), None)
 
     def _of_a_step(self, text: str, depth: int) -> str | None:
@@ -113,7 +114,7 @@ class Problems:
         parts = text.split(JOINT)
         if not 2 <= len(parts) <= PARTS_MOST:
             return None
-        known = [self._known(part, depth - 1) for part in parts]
+        known = [self._known(part, min(depth - 1, DEEPEST_IN_PARTS)) for part in parts]
         return "\N{NO-BREAK SPACE}; ".join(map(str, known)) if None not in known else None
 
 
