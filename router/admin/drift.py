@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from router.core.differences import Difference, differences
+from router.core.differences import AS_WRITTEN, Difference, Wording, differences
 from router.core.identities import TenantId
 from router.core.tenants import Tenant
 from router.settings.documents import Unreadable, read_document
@@ -28,11 +28,13 @@ class FileDrift(Struct, frozen=True, kw_only=True):
         return not self.is_there or bool(self.problems or self.differences)
 
 
-async def drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> FileDrift:
-    return await asyncio.to_thread(_drift_of, folder, tenant, in_force)
+async def drift_of(
+    folder: Path, tenant: TenantId, in_force: Tenant | None, wording: Wording = AS_WRITTEN
+) -> FileDrift:
+    return await asyncio.to_thread(_drift_of, folder, tenant, in_force, wording)
 
 
-def _drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> FileDrift:
+def _drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None, wording: Wording) -> FileDrift:
     try:
         document = read_document(folder / "tenants" / f"{tenant}.toml")
     except OSError:
@@ -42,5 +44,5 @@ def _drift_of(folder: Path, tenant: TenantId, in_force: Tenant | None) -> FileDr
     written, problems = parse_tenant(document, tenant)
     if written is None:
         return FileDrift(is_there=True, problems=tuple(map(document.locate, problems)))
-    found = differences(in_force, written)
+    found = differences(in_force, written, wording)
     return FileDrift(is_there=True, differences=tuple(found[:DIFFERENCES_MOST]))

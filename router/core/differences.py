@@ -50,11 +50,30 @@ class Difference(Struct, frozen=True, omit_defaults=True):
                 return f"{where}: {self.before} → {self.after}"
 
 
+class Wording:
+    """What values are called. In English, as they are written; a page may have its own."""
+
+    hidden = HIDDEN
+
+    def key(self, place: Place) -> str:
+        """A name in a table that came or went as a whole."""
+        return place[-1]
+
+    def value(self, place: Place, value: object) -> str:  # noqa: ARG002  # a page needs it
+        """A text, a number, a truth or nothing."""
+        return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+AS_WRITTEN = Wording()
+
+
 def differences(
-    before: Struct | Mapping[str, Any] | None, after: Struct | Mapping[str, Any] | None
+    before: Struct | Mapping[str, Any] | None,
+    after: Struct | Mapping[str, Any] | None,
+    wording: Wording = AS_WRITTEN,
 ) -> list[Difference]:
     """Empty when, and only when, the two are equal."""
-    return list(_walk(_plain(before), _plain(after), ()))
+    return list(_walk(_plain(before), _plain(after), (), wording))
 
 
 def without_secrets(value: Any) -> Any:
@@ -101,27 +120,28 @@ def _plain(value: Struct | Mapping[str, Any] | None) -> Any:
     return None if value is None else msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _walk(before: Any, after: Any, place: Place) -> Iterator[Difference]:
+def _walk(before: Any, after: Any, place: Place, wording: Wording) -> Iterator[Difference]:
     if _same(before, after):
         return
     if isinstance(before, dict) and isinstance(after, dict) and not _is_secret(place, before, after):
         for key in dict.fromkeys((*before, *after)):
-            yield from _walk(before.get(key), after.get(key), (*place, key))
+            yield from _walk(before.get(key), after.get(key), (*place, key), wording)
     elif place and place[-1] in IDENTITIES and _are_lists(before, after):
-        yield from _walk_named(before or [], after or [], place, IDENTITIES[place[-1]])
+        yield from _walk_named(before or [], after or [], place, wording)
     elif _are_lists(before, after) and any(
         isinstance(one, dict) for one in (*(before or ()), *(after or ()))
     ):
-        yield from _walk_ordered(before or [], after or [], place)
+        yield from _walk_ordered(before or [], after or [], place, wording)
     elif before is None:
-        yield Difference(Change.ADDED, place, after=_shown(after, place))
+        yield Difference(Change.ADDED, place, after=_shown(after, place, wording))
     elif after is None:
-        yield Difference(Change.REMOVED, place, before=_shown(before, place))
+        yield Difference(Change.REMOVED, place, before=_shown(before, place, wording))
     else:
-        yield Difference(Change.CHANGED, place, _shown(before, place), _shown(after, place))
+        yield Difference(Change.CHANGED, place, _shown(before, place, wording), _shown(after, place, wording))
 
 
-def _walk_named(before: list[Any], after: list[Any], place: Place, key: str) -> Iterator[Difference]:
+def _walk_named(before: list[Any], after: list[Any], place: Place, wording: Wording) -> Iterator[Difference]:
+    key = IDENTITIES[place[-1]]
     old, new = _by_name(before, key), _by_name(after, key)
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
@@ -129,7 +149,7 @@ def _walk_named(before: list[Any], after: list[Any], place: Place, key: str) -> 
         elif name not in old:
             yield Difference(Change.ADDED, (*place, name))
         else:
-            yield from _walk(old[name], new[name], (*place, name))
+            yield from _walk(old[name], new[name], (*place, name), wording)
     kept_before = [name for name in old if name in new]
     kept_after = [name for name in new if name in old]
     if kept_before != kept_after:
@@ -138,11 +158,13 @@ def _walk_named(before: list[Any], after: list[Any], place: Place, key: str) -> 
             yield Difference(Change.MOVED, (*place, name), *places)
 
 
-def _walk_ordered(before: list[Any], after: list[Any], place: Place) -> Iterator[Difference]:
+def _walk_ordered(
+    before: list[Any], after: list[Any], place: Place, wording: Wording
+) -> Iterator[Difference]:
     for number in range(max(len(before), len(after))):
         old = before[number] if number < len(before) else None
         new = after[number] if number < len(after) else None
-        yield from _walk(old, new, (*place, str(number + 1)))
+        yield from _walk(old, new, (*place, str(number + 1)), wording)
 
 
 def _by_name(listed: list[Any], key: str) -> dict[str, Any]:
@@ -191,16 +213,15 @@ def _is_secret(place: Place, *values: Any) -> bool:
     return is_named or any(map(is_reference, values))
 
 
-def _shown(value: Any, place: Place) -> str:
+def _shown(value: Any, place: Place, wording: Wording) -> str:
     if _is_secret(place, value):
-        return HIDDEN
+        return wording.hidden
     match value:
         case dict():
-            told = ", ".join(f"{key} {_shown(item, (*place, key))}" for key, item in value.items())
+            parts = ((item, (*place, str(key))) for key, item in value.items())
+            told = ", ".join(f"{wording.key(at)} {_shown(item, at, wording)}" for item, at in parts)
         case list():
-            told = ", ".join(_shown(item, place) for item in value)
-        case bool():
-            told = "yes" if value else "no"
+            told = ", ".join(_shown(item, place, wording) for item in value)
         case _:
-            told = str(value)
+            told = wording.value(place, value)
     return one_line(told)

@@ -4,7 +4,7 @@
 known. Pure: the sentences are in `router.core.sentences`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, tzinfo
 
 from msgspec import Struct
@@ -33,11 +33,17 @@ class Step(Struct, frozen=True):
 
 
 class Explainer:
-    """Fills the sentences of one language."""
+    """Fills the sentences of one language. `told` tells in it what is recorded in English: problems."""
 
-    def __init__(self, zone: tzinfo, sentences: Mapping[str, str] = ENGLISH) -> None:
+    def __init__(
+        self,
+        zone: tzinfo,
+        sentences: Mapping[str, str] = ENGLISH,
+        told: Callable[[str], str] = str,
+    ) -> None:
         self._zone = zone
         self._sentences = sentences
+        self._told = told
 
     def explain(self, decision: Decision) -> list[Step]:
         return [
@@ -134,7 +140,7 @@ class Explainer:
         if outcome is Outcome.FOUND and lookup and lookup.records > 1:
             key = "outcome_found_several"
         records = lookup.records if lookup else 0
-        problem = _problem_of_outcome(decision)
+        problem = self._told(_problem_of_outcome(decision))
         if problem and lookup and lookup.refused:
             problem = self._refusal(lookup.refused)
         name = f" “{lookup.record_name}”" if lookup and lookup.record_name else ""
@@ -145,9 +151,9 @@ class Explainer:
             at,
             records=self._word("record" if records == 1 else "records", count=records),
             name=name,
-            chosen=lookup.chosen_why if lookup else "",
+            chosen=self._told(lookup.chosen_why) if lookup else "",
             problem=problem or self._word("no_reason"),
-            because=f": {problem}" if problem else "",
+            because=self._word("because", problem=problem) if problem else "",
         )
         for name, value in lookup.fields if lookup and outcome is Outcome.FOUND else ():
             yield self._step("field" if value else "field_empty", name=name, value=value)
@@ -214,7 +220,7 @@ class Explainer:
         told = _problem_of_outcome(decision)
         for problem in (of_lookup, decision.problem):
             if problem and problem != told:
-                yield self._step("problem", problem=problem)
+                yield self._step("problem", problem=self._told(problem))
 
 
 def _problem_of_outcome(decision: Decision) -> str:

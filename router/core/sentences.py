@@ -87,6 +87,7 @@ ENGLISH: Mapping[str, str] = {
     "word_no_reason": "no reason was given",
     "word_time": "{count} time",
     "word_times": "{count} times",
+    "word_because": ": {problem}",
     "word_refused_open": "the CRM has failed {times} and is left alone; the next try is in {wait}",
     "word_refused_probing": "the CRM has failed {times}, and another look-up is trying it",
     "word_refused_paused": "the CRM has asked to be left alone for another {wait}",

@@ -98,6 +98,7 @@ FRENCH: Mapping[str, str] = {
     "word_no_reason": "aucune raison n’a été donnée",
     "word_time": "{count} fois",
     "word_times": "{count} fois",
+    "word_because": "\u00a0: {problem}",
     "word_refused_open": "le CRM a échoué {times} et est laissé en paix\u00a0; prochain essai dans {wait}",
     "word_refused_probing": "le CRM a échoué {times}, et une autre recherche est en train de l’essayer",
     "word_refused_paused": "le CRM a demandé à ne pas être interrogé pendant encore {wait}",

@@ -1,7 +1,7 @@
 """The history of calls by the API: searched page by page, and each with its trace in sentences."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -146,7 +146,11 @@ class RetentionController(Controller):
 
 
 async def parkings_of(
-    site: Site, tenant: TenantId, call: str, sentences: Mapping[str, str] = ENGLISH
+    site: Site,
+    tenant: TenantId,
+    call: str,
+    sentences: Mapping[str, str] = ENGLISH,
+    told: Callable[[str], str] = str,
 ) -> tuple[Parking, ...]:
     """Raises NotFound."""
     async with site.database.reading() as connection:
@@ -154,7 +158,7 @@ async def parkings_of(
         found = await decisions.find_call(connection, tenant, call)
         if not found:
             raise NotFound(f"call {call}")
-        explainer = Explainer(ZoneInfo(owner.profile.zone), sentences)
+        explainer = Explainer(ZoneInfo(owner.profile.zone), sentences, told)
         listed = []
         for decision in found:
             published = await publications.of_digest(connection, tenant, decision.plan)

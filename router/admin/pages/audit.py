@@ -12,6 +12,8 @@ from router.admin.api.moments import moment
 from router.admin.handed import TheSite
 from router.admin.pages.calls import epoch_of
 from router.admin.pages.front import Blank, TheVisit, Visit
+from router.admin.pages.languages import Language
+from router.admin.pages.told import WordingOf, difference_told
 from router.core.differences import differences
 from router.core.identities import TenantId
 from router.core.roles import Permission
@@ -41,7 +43,8 @@ class AuditPages(Controller):
             wanted = _wanted(visit, query)
             listed = await audit.read(connection, wanted, SHOWN + 1, _number(query["before"]))
             known = await tenants.every(connection) if visit.reader.is_provider else []
-        entries = [Shown(entry, moment(entry.at), _told(entry)) for entry in listed[:SHOWN]]
+        language = visit.reader.language
+        entries = [Shown(entry, moment(entry.at), _told(entry, language)) for entry in listed[:SHOWN]]
         asked = {name: query[name] for name in FILTERS if query[name]}
         older = {**asked, "before": str(listed[SHOWN - 1].id)} if len(listed) > SHOWN else {}
         return visit.answer(
@@ -71,19 +74,24 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _told(entry: Entry) -> tuple[str, ...]:
+def _told(entry: Entry, language: Language) -> tuple[str, ...]:
     """Of a change: how before and after differ. Of anything else: what there was, or is."""
     if entry.action == "publish" and isinstance(entry.after, dict):
         return tuple(f"{name} {value}" for name, value in entry.after.items() if value)
     before, after = entry.before, entry.after
     if isinstance(after, dict) and isinstance(before, dict | None):
-        return tuple(map(str, differences(before or {}, after)))
+        return _differing(before or {}, after, language)
     if isinstance(before, dict) and after is None:
-        return tuple(map(str, differences(before, {})))
+        return _differing(before, {}, language)
     value = after if after is not None else before
     if isinstance(value, list):
         return tuple(map(str, value))
     return () if value is None else (_text(value),)
+
+
+def _differing(before: dict[str, Any], after: dict[str, Any], language: Language) -> tuple[str, ...]:
+    found = differences(before, after, WordingOf(language))
+    return tuple(difference_told(one, language) for one in found)
 
 
 def _text(value: Any) -> str:

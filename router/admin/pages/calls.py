@@ -56,7 +56,8 @@ class CallPages(Controller):
         self, site: TheSite, visit: TheVisit, tenant: TextInPath, call: TextInPath
     ) -> Response[Any]:
         visit.identity.require(Permission.SEE, TenantId(tenant))
-        parkings = await parkings_of(site, TenantId(tenant), call, visit.reader.language.sentences)
+        language = visit.reader.language
+        parkings = await parkings_of(site, TenantId(tenant), call, language.sentences, language.problem)
         return await _call(site, visit, TenantId(tenant), call, parkings)
 
 

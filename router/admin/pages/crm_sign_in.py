@@ -16,6 +16,7 @@ from router.admin.handed import TextInPath, TheSite
 from router.admin.pages.front import TheVisit, Visit
 from router.admin.pages.integration_pages import DEVICE, manifest_of, page_of, row_of
 from router.admin.pages.reading import AnyRequest
+from router.admin.pages.told import failure_told
 from router.admin.sign_ins import SignInForeign
 from router.admin.site import Site
 from router.core.errands import ErrandFailed, Reply, SignInAwaited, SignInBegun, SignInDone
@@ -135,7 +136,7 @@ def failed(
 ) -> Response[Any]:
     """`told` is what the CRM's refusal means; without one the worker's reply tells."""
     if isinstance(reply, ErrandFailed):
-        said = f"{reply.problem}. {visit.reader.language.told(reply.mend)}".strip()
+        said = failure_told(reply, visit.reader.language)
     return visit.answer(
         "crm-sign-in-failure.html" if is_in_place else "crm-sign-in-failed.html",
         200 if is_in_place else 422,

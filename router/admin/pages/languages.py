@@ -14,6 +14,7 @@ from babel.dates import format_datetime, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from router.admin.pages.problem_sentences import Problems
 from router.admin.pages.sentences import Sentences, fill
 from router.core.manifests import Manifest
 from router.core.sentences import ENGLISH as ENGLISH_SENTENCES
@@ -25,6 +26,8 @@ from router.core.target_words import told_target
 ENGLISH, FRENCH = "en", "fr"
 PAGE, TOLD, PHRASE = "", "told", "phrase"
 """The catalogue's contexts: pages' own texts, sentences of code that knows no language, phrases in those."""
+PROBLEM, STEP = "problem", "step"
+"""What workers, routers and links tell went wrong, and the requests of connectors that it happened in."""
 LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -36,6 +39,7 @@ class Language:
         self.code = code if code in LANGUAGES else ENGLISH
         self._texts = _catalogue(self.code)[PAGE]
         self._sentences = _sentences(self.code)
+        self._problems = _problems(self.code)
 
     @property
     def is_french(self) -> bool:
@@ -54,6 +58,10 @@ class Language:
     def phrase(self, phrase: str) -> str:
         """A word or two of such a sentence."""
         return self._sentences.phrase(phrase, NOTHING)
+
+    def problem(self, problem: str) -> str:
+        """What a worker, a router or a link tells went wrong. A CRM's own words in it stay as they are."""
+        return self._problems.told(problem)
 
     def filled(self, template: str, **values: str) -> str:
         """As `text`, for values that somebody else wrote: braces in them are nothing but braces."""
@@ -114,9 +122,15 @@ def _sentences(code: str) -> Sentences:
 
 
 @cache
+def _problems(code: str) -> Problems:
+    catalogue = _catalogue(code)
+    return Problems(catalogue[PROBLEM], catalogue[PHRASE], catalogue[STEP])
+
+
+@cache
 def _catalogue(code: str) -> Mapping[str, Mapping[str, str]]:
     """The texts of each context by their English."""
-    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}}
+    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}, PROBLEM: {}, STEP: {}}
     if code == ENGLISH:
         return texts
     with (files("router.admin") / "locale" / f"{code}.po").open("rb") as file:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from router.admin.api.moments import moment
 from router.admin.pages.languages import Language
-from router.admin.pages.told import place_told
+from router.admin.pages.told import WordingOf, place_told
 from router.core.differences import Difference, differences
 
 DIFFERENCES_MOST = 50
@@ -50,7 +50,7 @@ def revision_of(fields: Mapping[str, str], latest: int, theirs: Theirs | None) -
 
 def theirs(yours: Struct, latest: Struct, who: str, at: float, language: Language) -> Theirs:
     """Both without their secrets."""
-    found = differences(yours, latest)
+    found = differences(yours, latest, WordingOf(language))
     shown, more = found[:DIFFERENCES_MOST], found[DIFFERENCES_MOST:]
     return Theirs(
         who=who, at=moment(at), differing=tuple(_differing(one, language) for one in shown), more=len(more)

@@ -10,6 +10,7 @@ from router.admin.pages.front import Visit
 from router.admin.pages.languages import Language
 from router.admin.pages.rule_form import INTEGRATION, OTHER, modules_in
 from router.admin.pages.rule_lines import line_count
+from router.admin.pages.told import ADDED_AS, failure_told
 from router.admin.site import Site
 from router.core.crm_catalog import Choice, CrmField, CrmFieldType, CrmModule
 from router.core.errands import ErrandFailed, Fields, ListFields, ListModules, Modules
@@ -95,7 +96,12 @@ async def _asked(
         )
         if not isinstance(listed, Fields):
             failed = _failed(listed, language)
-            return Offered(modules.modules, tuple(found.values()), searched, f"{module}: {failed.problem}")
+            return Offered(
+                modules.modules,
+                tuple(found.values()),
+                searched,
+                language.filled(ADDED_AS, place=module, after=failed.problem),
+            )
         for field in listed.fields:
             found.setdefault(field.name, field)
     in_order = sorted(found.values(), key=lambda one: (not one.is_custom, (one.label or one.name).casefold()))
@@ -106,7 +112,7 @@ def _failed(reply: object, language: Language) -> Offered:
     """Raises _NobodyThere."""
     if not isinstance(reply, ErrandFailed):
         raise _NobodyThere
-    return Offered(problem=f"{reply.problem}. {language.told(reply.mend)}".strip())
+    return Offered(problem=failure_told(reply, language))
 
 
 def module_options(typed: str, modules: Iterable[CrmModule]) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from router.admin.pages.rule_form import CUSTOM, fields_of, rule_of
 from router.admin.pages.rule_lines import arranged, with_lines
 from router.admin.pages.rule_pages import Blocked, Draft, form_page, list_page, wrong_fields
 from router.admin.pages.settings_form import settings_fields
-from router.admin.pages.told import difference_told, refusal_told
+from router.admin.pages.told import WordingOf, difference_told, refusal_told
 from router.admin.pages.trying import tried
 from router.admin.site import Site
 from router.core.differences import differences
@@ -160,7 +160,8 @@ class RoutingPages(Controller):
 
 
 def _differences(before: Rule | None, after: Rule, language: Language) -> list[str]:
-    return [difference_told(one, language) for one in differences(before, after)] if before else []
+    found = differences(before, after, WordingOf(language)) if before else []
+    return [difference_told(one, language) for one in found]
 
 
 async def _pressed(site: Site, visit: Visit, tenant: TenantId, row: rules.RuleRow | None) -> Response[Any]:

@@ -1,4 +1,4 @@
-"""Finished English sentences told in French: those of checks, records and workers, which know no language.
+"""Finished English sentences told in French: those of checks and records, which know no language.
 
 The catalogue has them as templates, `there is no rule {name}`: every `{word}` is a place, all else stands as
 it is. A sentence is matched against the templates, the one with the most words of its own first, and the
@@ -26,33 +26,49 @@ PHRASE_PLACES = frozenset(
 """Places that hold words of the code's own, unless they stand in quotes."""
 SENTENCE_MOST = 2_000
 """Longer sentences stay as they are; none of ours comes near."""
+HALVES = re.compile("[\ud800-\udfff]")
+"""Half a character, as JSON can write one: RE2 takes no text with it."""
 
 
 class Sentences:
     """Sentences and phrases by their English templates."""
 
-    def __init__(self, sentences: Mapping[str, str], phrases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        sentences: Mapping[str, str],
+        phrases: Mapping[str, str],
+        *,
+        decimals: frozenset[str] = frozenset(),
+    ) -> None:
+        """`decimals`: the places that hold a number with a point."""
         self._sentences = _Templates(sentences)
         self._phrases = _Templates(phrases)
+        self._decimals = decimals
 
     def told(self, sentence: str, more: Mapping[str, str]) -> str:
         """The French of it, or itself. `more` are phrases known here alone, such as settings' own helps."""
-        return more.get(sentence) or self._told(self._sentences, sentence, more)
+        return more.get(sentence) or self._told(self._sentences, sentence, more) or sentence
+
+    def known(self, sentence: str) -> str | None:
+        """The French of it. None for one that fits no template, or one in two ways."""
+        return self._told(self._sentences, sentence, {})
 
     def phrase(self, phrase: str, more: Mapping[str, str]) -> str:
-        return more.get(phrase) or self._told(self._phrases, phrase, more)
+        return more.get(phrase) or self._told(self._phrases, phrase, more) or phrase
 
-    def _told(self, templates: "_Templates", text: str, more: Mapping[str, str]) -> str:
+    def _told(self, templates: "_Templates", text: str, more: Mapping[str, str]) -> str | None:
         if text in templates.french:
             return templates.french[text]
         template, values = templates.matching(text)
         if template is None:
-            return text
-        told = {
-            name: self.phrase(value, more) if name in template.phrases else value
-            for name, value in values.items()
-        }
+            return None
+        told = {name: self._value(template, name, value, more) for name, value in values.items()}
         return fill(templates.french[template.english], told)
+
+    def _value(self, template: "_Template", name: str, value: str, more: Mapping[str, str]) -> str:
+        if name in self._decimals:
+            return value.replace(".", ",")
+        return self.phrase(value, more) if name in template.phrases else value
 
 
 class _Template:
@@ -93,7 +109,7 @@ class _Templates:
         self._by_length = sorted(with_places, key=lambda one: one.own_characters, reverse=True)
 
     def matching(self, text: str) -> tuple[_Template | None, dict[str, str]]:
-        if len(text) <= SENTENCE_MOST:
+        if is_readable(text):
             for template, values in self._all(text):
                 return template, values
         return None, {}
@@ -103,6 +119,11 @@ class _Templates:
             values = template.values(text)
             if values is not None:
                 yield template, values
+
+
+def is_readable(text: str) -> bool:
+    """Whether it can be matched: whatever else it is, it stays as it is."""
+    return len(text) <= SENTENCE_MOST and HALVES.search(text) is None
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from router.admin.pages.labels import DESTINATIONS
 from router.admin.pages.languages import Language
 from router.admin.pages.outdated import REVISION, revision_of, theirs
 from router.admin.pages.profiles import fields_of, profile_of, wrong_fields
-from router.admin.pages.told import difference_told, file_problem_told, problem_told, refusal_told
+from router.admin.pages.told import WordingOf, difference_told, file_problem_told, problem_told, refusal_told
 from router.admin.retaining import keep_for
 from router.admin.site import Site
 from router.core.differences import differences
@@ -100,7 +100,9 @@ class TenantSettingsPages(Controller):
             found = await publications.numbered(connection, TenantId(tenant), number)
             listed = await publications.history(connection, TenantId(tenant), 1, number)
             newest = await publications.in_force(connection, TenantId(tenant))
-        told = differences(listed[0].document if listed else None, found.document)
+        told = differences(
+            listed[0].document if listed else None, found.document, WordingOf(visit.reader.language)
+        )
         return visit.answer(
             "publication.html",
             publication=found,
@@ -147,10 +149,11 @@ async def _page(
         listed = await publications.history(connection, tenant, PUBLICATIONS_SHOWN)
         newest = await publications.in_force(connection, tenant)
     is_by_files = owner.managed_by == FILES
-    drift = await drift_of(site.folder, tenant, newest.document if newest else None) if is_by_files else None
     typed = visit.fields if wrong or yours else {}
     shown = fields_of(owner.profile) | {"days": str(days)} | typed
     language = visit.reader.language
+    in_force = newest.document if newest else None
+    drift = await drift_of(site.folder, tenant, in_force, WordingOf(language)) if is_by_files else None
     other = theirs(yours, owner.profile, owner.changed_by, owner.changed_at, language) if yours else None
     kinds = {kind.value: told for kind, told in DESTINATIONS.items() if kind in site.settings.destinations}
     return visit.answer(

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from router.admin.pages.languages import Language
-from router.core.differences import SINGULARS, Change, Difference, Place
+from router.core.differences import HIDDEN, SINGULARS, Change, Difference, Place, Wording
+from router.core.errands import ErrandFailed
 from router.core.manifests import Manifest
 from router.core.problems import Problem, path_text
 from router.settings.errors import FileProblem
@@ -41,10 +42,32 @@ def refusal_told(refused: Exception, language: Language) -> str:
     return language.told(str(refused))
 
 
+def failure_told(failed: ErrandFailed, language: Language) -> str:
+    """What a worker could not do, and what may mend it."""
+    return f"{language.problem(failed.problem)}. {language.told(failed.mend)}".strip()
+
+
 def helps_of(manifests: Iterable[Manifest]) -> Mapping[str, str]:
     """The settings' helps in French by the English ones."""
     listed = (setting for manifest in manifests for setting in manifest.settings)
     return {one.help: one.help_fr for one in listed if one.help and one.help_fr}
+
+
+class WordingOf(Wording):
+    """A language's own words. Texts stay as they are, but for those of the code's own lists."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self.hidden = language.phrase(HIDDEN)
+
+    def key(self, place: Place) -> str:
+        head = super().key(place)
+        return head if not OWN_NAMES.isdisjoint(place[:-1]) else self._language.phrase(head.replace("_", " "))
+
+    def value(self, place: Place, value: object) -> str:
+        told = super().value(place, value)
+        is_kind = place[-1:] == ("destination",) and OWN_NAMES.isdisjoint(place)
+        return self._language.phrase(told) if is_kind or isinstance(value, bool) else told
 
 
 def difference_told(difference: Difference, language: Language) -> str:

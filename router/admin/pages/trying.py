@@ -46,7 +46,7 @@ async def tried(site: Site, visit: Visit, tenant: TenantId, row: RuleRow | None)
         told = await try_rule(site, visit.identity, tenant, read.rule, row, trial)
     except (ApiError, NotAllowed) as error:
         return _missing(visit, f"{refusal_told(error, language)}.")
-    steps = Explainer(told.plan.zone, language.sentences).explain(told.decision)
+    steps = Explainer(told.plan.zone, language.sentences, language.problem).explain(told.decision)
     return visit.answer(
         "trial.html", problem="", steps=steps, target=told.decision.asked_target, source=told.source
     )

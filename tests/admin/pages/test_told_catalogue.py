@@ -10,12 +10,18 @@ from router.admin.pages.languages import PHRASE, TOLD
 from router.admin.pages.sentences import PLACE
 from router.core.checks.sources import MEANINGS
 from router.core.destinations import DestinationKind
-from router.core.differences import SINGULARS
+from router.core.differences import HIDDEN, SINGULARS
 from router.core.faults import MENDS, Step
 from router.core.roles import TOLD as PERMISSIONS
 from router.core.tenants import Tenant
 from router.settings.shapes import KINDS, MISSING, PATTERNS, name_of
 from tests.admin.pages.told_sentences import catalogue, find_sentences
+from workers import guard
+
+FORBIDDEN = {
+    *(guard.LOOPBACK, guard.PRIVATE, guard.LINK_LOCAL, guard.METADATA, guard.MULTICAST, guard.BROADCAST),
+    *(guard.UNSPECIFIED, guard.SHARED, guard.BENCHMARK, guard.EXAMPLE, guard.RESERVED, guard.TUNNEL),
+}
 
 NOT_FOLLOWED = {
     "admin/secrets.py: str(error)": "it tells the operator of the vault's key, in SecretMissing's own words",
@@ -85,6 +91,10 @@ PHRASES_BY_HAND = {
     "invalid character class range: {rest}",
     "trailing \\",
     "yes and no have no order",
+    HIDDEN,
+    "the configuration of `{name}`",
+    *("keep a log of calls", "make a record for an unknown caller"),
+    *("list its modules", "list its fields", "tell who is signed in"),
 }
 
 
@@ -140,6 +150,7 @@ def all_phrases() -> set[str]:
         *PERMISSIONS.values(),
         *(kind.value for kind in DestinationKind),
         *(step.value for step in Step),
+        *FORBIDDEN,
         *words_of_places(),
         *PHRASES_BY_HAND,
     }

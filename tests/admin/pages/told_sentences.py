@@ -32,7 +32,8 @@ MODULES = (
     "admin/pages/*.py",
 )
 """Where the sentences come from that a page may show."""
-TELLERS: dict[str, tuple[int, ...]] = {
+Tellers = Mapping[str, tuple[int | str, ...]]
+TELLERS: Tellers = {
     "error": (1, 2),
     "warning": (1, 2),
     "RowProblem": (1, 2),
@@ -45,8 +46,8 @@ TELLERS: dict[str, tuple[int, ...]] = {
     "ApiError": (2,),
     "Verdict": (1,),
 }
-"""The arguments that are sentences, by the name of what is called."""
-OWN_TELLERS: Mapping[str, dict[str, tuple[int, ...]]] = {
+"""The arguments that are sentences, by position or name, by the name of what is called."""
+OWN_TELLERS: Mapping[str, Tellers] = {
     "core/number_lists.py": {"_refused": (0, 1), "_refuse": (1, 2)},
     "settings/shapes.py": {"_wrong_kind": (1, 3)},
 }
@@ -67,14 +68,18 @@ class Found(Struct, frozen=True):
 
 
 def find_sentences() -> Found:
-    sources = _Sources([path for pattern in MODULES for path in sorted(ROUTER.glob(pattern))])
+    paths = [path for pattern in MODULES for path in sorted(ROUTER.glob(pattern))]
+    return found_in(Sources(ROUTER, paths, TELLERS, OWN_TELLERS))
+
+
+def found_in(sources: "Sources") -> Found:
     templates: set[str] = set()
     not_followed: set[str] = set()
     for path, function, argument in sources.told():
         try:
             templates.update(sources.texts(argument, path, function))
         except NotFollowed:
-            not_followed.add(f"{path.relative_to(ROUTER)}: {ast.unparse(argument)}")
+            not_followed.add(f"{path.relative_to(sources.root)}: {ast.unparse(argument)}")
     longer = {text for text in templates if text.replace("}…", "}") in templates - {text}}  # one, cut short
     return Found(frozenset(templates - longer - {""}), frozenset(not_followed))
 
@@ -86,26 +91,33 @@ def catalogue(context: str) -> Mapping[str, str]:
     return {str(one.id): str(one.string) for one in read if one.id and one.context == context}
 
 
-class _Sources:
-    def __init__(self, paths: list[Path]) -> None:
+class Sources:
+    """Modules below `root`, and what is called there with sentences: see TELLERS."""
+
+    def __init__(self, root: Path, paths: list[Path], tellers: Tellers, own: Mapping[str, Tellers]) -> None:
+        self.root = root
+        self._tellers, self._own = tellers, own
         self._trees = {path: ast.parse(path.read_text()) for path in paths}
-        self._constants: dict[tuple[Path, str], ast.expr] = {}
+        self.constants: dict[tuple[Path, str], ast.expr] = {}
         self._functions: dict[tuple[Path, str], ast.FunctionDef] = {}
         for path, tree in self._trees.items():
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef):
                     self._functions[path, node.name] = node
                 for name, value in _assigned(node):
-                    self._constants[path, name] = value
+                    self.constants[path, name] = value
 
     def told(self) -> Iterator[tuple[Path, ast.AST, ast.expr]]:
         """Each sentence: its module, the function around it, its expression."""
         for path, tree in self._trees.items():
-            own = TELLERS | OWN_TELLERS.get(str(path.relative_to(ROUTER)), {})
+            own = {**self._tellers, **self._own.get(str(path.relative_to(self.root)), {})}
             for function, call in _calls(tree):
-                for index in own.get(_name_of_called(call), ()):
-                    if index < len(call.args):
-                        yield path, function, call.args[index]
+                named = {one.arg: one.value for one in call.keywords}
+                for place in own.get(name_of_called(call), ()):
+                    if isinstance(place, str):
+                        yield from ((path, function, named[place]) for _ in range(place in named))
+                    elif place < len(call.args):
+                        yield path, function, call.args[place]
 
     def texts(self, expression: ast.expr, path: Path, function: ast.AST, depth: int = 0) -> list[str]:
         """Every text that it may be. Raises NotFollowed."""
@@ -150,18 +162,18 @@ class _Sources:
         own = [value for node in ast.walk(function) for key, value in _assigned(node) if key == name]
         if own and not isinstance(function, ast.Module):
             return [text for one in own for text in self.texts(one, path, function, depth + 1)]
-        where = self._where(self._constants, path, name)
-        return self.texts(self._constants[where, name], where, self._trees[where], depth + 1)
+        where = self.where(self.constants, path, name)
+        return self.texts(self.constants[where, name], where, self._trees[where], depth + 1)
 
     def _returned(self, path: Path, name: str, depth: int) -> list[str]:
-        where = self._where(self._functions, path, name)
+        where = self.where(self._functions, path, name)
         function = self._functions[where, name]
         returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
         texts = (text for one in returned for text in self.texts(one, where, function, depth + 1))
         return [text for text in texts if text]
 
     @staticmethod
-    def _where(known: Mapping[tuple[Path, str], object], path: Path, name: str) -> Path:
+    def where(known: Mapping[tuple[Path, str], object], path: Path, name: str) -> Path:
         """The module's own, or the one that it imports. Raises NotFollowed."""
         found = [where for where, other in known if other == name and (where == path or name[0] != "_")]
         if path in found:
@@ -192,12 +204,14 @@ def _calls(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.Call]]:
     yield from walk(tree, tree)
 
 
-def _name_of_called(call: ast.Call) -> str:
+def name_of_called(call: ast.Call) -> str:
     match call.func:
         case ast.Name(id=name):
             return name
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
             return name
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return f"{owner}.{name}"
     return ""
 
 
