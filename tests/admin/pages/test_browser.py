@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.admin.pages.chromium import launch, needs_chromium
+from tests.admin.pages.chromium import close, launch, needs_chromium
 from tests.admin.pages.journey import NAME, PASSWORD, set_up, sign_in, write_rule
 from tests.admin.pages.process import AdminProcess
 
@@ -45,7 +45,7 @@ def account(browser: Browser, admin: AdminProcess) -> str:
     write_rule(page, "Loyalty")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Version 1 live")).to_be_visible()
-    page.context.close()
+    close(page.context)
     return NAME
 
 
@@ -59,7 +59,7 @@ def complaints() -> list[str]:
 def context(browser: Browser, admin: AdminProcess, account: str) -> Iterator[BrowserContext]:
     opened = browser.new_context(base_url=admin.url, locale="en-GB", viewport={"width": 1280, "height": 900})
     yield opened
-    opened.close()
+    close(opened)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_without_scripts_the_form_works_as_well(browser: Browser, admin: AdminPr
 
     expect(page.get_by_label("Rule name")).to_have_value("Plain")
     expect(page.locator('[id="lines.1.value"]')).to_be_visible()
-    context.close()
+    close(context)
 
 
 def violations(page: Page) -> list[tuple[str, str, str]]:
@@ -206,7 +206,7 @@ def test_the_sign_in_breaks_no_rule_either(browser: Browser, admin: AdminProcess
         expect(page.get_by_role("alert")).to_be_visible()
         assert ("cannot be reached" in page.inner_text("main")) is (locale == "en-GB")
         assert violations(page) == []
-        context.close()
+        close(context)
 
 
 def test_a_second_factor_is_set_up_and_taken_away(page: Page, complaints: list[str]) -> None:
@@ -306,4 +306,4 @@ def test_two_admins_change_one_rule_and_the_second_chooses(
     other.get_by_role("alert").get_by_role("link").click()
     expect(other.locator('[id="lines.0.value"]')).to_have_value("GOLD")
     expect(other.locator('[id="default.option"]')).to_have_value("copper")
-    context.close()
+    close(context)

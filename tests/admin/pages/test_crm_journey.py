@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from router.admin.sign_ins import RETURN_PATH
-from tests.admin.pages.chromium import launch, needs_chromium
+from tests.admin.pages.chromium import close, launch, needs_chromium
 from tests.admin.pages.journey import NAME, set_up, sign_in
 from tests.admin.pages.process import LOCAL, AdminProcess
 from tests.crms.product import KEY
@@ -83,7 +83,7 @@ def account(browser: Browser, admin: AdminProcess, crm: Salesforce) -> str:
     page.locator('[id="settings.sign_in"]').select_option("person")
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(f"**{PAGE}?done=saved")
-    page.context.close()
+    close(page.context)
     return NAME
 
 
@@ -91,7 +91,7 @@ def account(browser: Browser, admin: AdminProcess, crm: Salesforce) -> str:
 def context(browser: Browser, admin: AdminProcess, account: str) -> Iterator[BrowserContext]:
     opened = browser.new_context(base_url=admin.url, locale="en-GB")
     yield opened
-    opened.close()
+    close(opened)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_another_browser_s_way_back_is_refused(
 
     expect(other.get_by_role("heading", level=1)).to_have_text(OVER)
     assert crm.consent.redeemed == before
-    elsewhere.close()
+    close(elsewhere)
 
 
 def test_who_declines_is_told_so_and_may_begin_anew(page: Page, crm: Salesforce) -> None:
@@ -184,7 +184,7 @@ def test_without_scripts_as_well(
 
     expect(page.get_by_text("Signed in: rules can ask this CRM.")).to_be_visible()
     assert urlsplit(page.url).query == "done=signed-in", "the code is not left in the address"
-    context.close()
+    close(context)
 
 
 def test_a_sign_in_that_the_crm_ends_is_to_be_made_again(page: Page, crm: Salesforce) -> None:
@@ -264,4 +264,4 @@ def test_a_field_is_there_only_while_it_counts_and_keeps_what_was_typed(
     page.locator('[id="settings.auth"]').select_option("basic")
 
     assert page.locator('[id="settings.password"]').input_value() == "canary-typed"
-    context.close()
+    close(context)

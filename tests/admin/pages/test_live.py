@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from router.core.identities import TenantId
-from tests.admin.pages.chromium import launch, needs_chromium
+from tests.admin.pages.chromium import close, launch, needs_chromium
 from tests.admin.pages.journey import NAME, set_up, sign_in
 from tests.admin.pages.process import AdminProcess
 from tests.admin.pages.telling import Telling, parked_call, status
@@ -41,7 +41,7 @@ def admin(browser: Browser, folder: Path) -> Iterator[AdminProcess]:
     with AdminProcess(folder) as process:
         page = browser.new_page(base_url=process.url)
         set_up(page, process.setup_link)
-        page.context.close()
+        close(page.context)
         yield process
 
 
@@ -52,7 +52,7 @@ def page(browser: Browser, admin: AdminProcess) -> Iterator[Page]:
     opened = context.new_page()
     sign_in(opened, NAME)
     yield opened
-    context.close()
+    close(context)
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_without_scripts_the_page_shows_what_is_and_can_be_loaded_anew(
             if row(page, "pbx1-600.1").count() == len(calls):
                 break
         expect(row(page, "pbx1-600.1")).to_have_count(len(calls))
-    context.close()
+    close(context)
 
 
 def test_a_process_that_stops_waits_for_no_open_page(browser: Browser, tmp_path: Path) -> None:
@@ -168,4 +168,4 @@ def test_a_process_that_stops_waits_for_no_open_page(browser: Browser, tmp_path:
     assert "graceful shutdown exceeded" not in said
     expect(page.get_by_text("the connection is lost")).to_be_visible(timeout=SOON)
     expect(page.get_by_text("Up to date", exact=True)).to_be_hidden()
-    page.context.close()
+    close(page.context)
