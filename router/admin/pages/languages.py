@@ -28,6 +28,8 @@ PAGE, TOLD, PHRASE = "", "told", "phrase"
 """The catalogue's contexts: pages' own texts, sentences of code that knows no language, phrases in those."""
 PROBLEM, STEP = "problem", "step"
 """What workers, routers and links tell went wrong, and the requests of connectors that it happened in."""
+RECORD = "record"
+"""What the records write themselves: what was done, and why a publication was made."""
 LANGUAGES: Mapping[str, str] = {ENGLISH: "English", FRENCH: "Français"}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -40,6 +42,7 @@ class Language:
         self._texts = _catalogue(self.code)[PAGE]
         self._sentences = _sentences(self.code)
         self._problems = _problems(self.code)
+        self._records = _records(self.code)
 
     @property
     def is_french(self) -> bool:
@@ -62,6 +65,10 @@ class Language:
     def problem(self, problem: str) -> str:
         """What a worker, a router or a link tells went wrong. A CRM's own words in it stay as they are."""
         return self._problems.told(problem)
+
+    def recorded(self, sentence: str) -> str:
+        """A line of the audit, or a publication's comment; what somebody wrote stays as it is."""
+        return self._records.told(sentence, NOTHING)
 
     def filled(self, template: str, **values: str) -> str:
         """As `text`, for values that somebody else wrote: braces in them are nothing but braces."""
@@ -122,6 +129,11 @@ def _sentences(code: str) -> Sentences:
 
 
 @cache
+def _records(code: str) -> Sentences:
+    return Sentences(_catalogue(code)[RECORD], NOTHING)
+
+
+@cache
 def _problems(code: str) -> Problems:
     catalogue = _catalogue(code)
     return Problems(catalogue[PROBLEM], catalogue[PHRASE], catalogue[STEP])
@@ -130,7 +142,7 @@ def _problems(code: str) -> Problems:
 @cache
 def _catalogue(code: str) -> Mapping[str, Mapping[str, str]]:
     """The texts of each context by their English."""
-    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}, PROBLEM: {}, STEP: {}}
+    texts: dict[str, dict[str, str]] = {PAGE: {}, TOLD: {}, PHRASE: {}, PROBLEM: {}, STEP: {}, RECORD: {}}
     if code == ENGLISH:
         return texts
     with (files("router.admin") / "locale" / f"{code}.po").open("rb") as file:
