@@ -26,7 +26,7 @@ run: rig ## a real Asterisk with sample calls routed by a sample CRM; ONCE=1 end
 	@exec $(PY) -m deploy.rig.demo $(if $(ONCE),--once)
 
 test: rig test-tools check-style types imports ## everything: style, types, imports, unit and live tests
-	@$(PY) -m pytest -q -n 2 --dist loadgroup -m "not long" tests
+	@$(PY) -m pytest -q -n 3 --dist loadgroup -m "not long" tests
 
 check-style: setup
 	@.venv/bin/ruff check .

@@ -22,7 +22,18 @@ from workers.secrets import Secret, read_settings
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 MANIFESTS = load_manifests(CONFIG)
-SHARED = {"steps", "answers", "moments", "names", "oauth", "phones", "queries", "records", "sugar_rest"}
+SHARED = {
+    "addresses",
+    "steps",
+    "answers",
+    "moments",
+    "names",
+    "oauth",
+    "phones",
+    "queries",
+    "records",
+    "sugar_rest",
+}
 """Modules that are there for every connector."""
 TYPES: dict[type, set[SettingType]] = {
     msgspec.inspect.StrType: {SettingType.TEXT, SettingType.URL},

@@ -53,13 +53,14 @@ async def staged(folder: Path, texts: Sequence[str]) -> AsyncIterator[Stage]:
         await database.aclose()
 
 
-async def every_page(stage: Stage, text: str) -> dict[str, Markup]:
-    """Each page in each language, asked while the CRM tells the text."""
+async def every_page(stage: Stage, texts: Sequence[str]) -> dict[str, Markup]:
+    """Each page in each language, asked while the CRM tells one of the texts."""
     pages = {}
-    async with replying(stage.store, Crm(text)):
+    async with replying(stage.store, Crm(texts[8])):
         for language in LANGUAGES:
             await stage.browser.post("/language", {"language": language, "back": "/account"})
             for path in (*stage.planted.pages, *with_endings(stage.planted.rules)):
+                await stage.store.statuses.put(told_status(texts))  # it lives for seconds only
                 pages[f"{language} {path}"] = Markup(await stage.browser.get(path))
     return pages
 
@@ -88,7 +89,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
         read = []
         for texts in (TEXTS, HARMLESS):
             async with staged(tmp_path_factory.mktemp("site"), texts) as stage:
-                read.append(await every_page(stage, texts[8]))
+                read.append(await every_page(stage, texts))
         return {path: (hostile, read[1][path]) for path, hostile in read[0].items()}
 
     return asyncio.run(ask())

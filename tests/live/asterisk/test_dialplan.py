@@ -100,7 +100,7 @@ def test_without_a_router_every_call_is_at_the_default_when_hold_ends(
         counts = calls.wait()
 
     assert (counts.successful, counts.failed) == (50, 0)
-    assert min(waited) >= HOLD - 0.01
+    assert min(waited) >= HOLD - 0.1  # a busy Asterisk tells of the parking late
     assert max(waited) <= HOLD + 0.5
     assert {tuple(fate_of(server, event)) for event in parked} == {("defaulted hold route-queue/bronze/1",)}
 
