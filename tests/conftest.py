@@ -15,3 +15,14 @@ def logs_of_this_test() -> Iterator[None]:
     """A command that sets the logs up writes to its own test's standard error, which is closed after it."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A group's servers are started once only where its tests meet in one worker; pytest 9.2 hides the groups
+    from pytest-xdist 3.8.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    if any(item.get_closest_marker("xdist_group") and "@" not in item.nodeid for item in items):
+        raise pytest.UsageError("pytest-xdist sees no groups: take the versions of deploy/constraints.txt")
