@@ -53,17 +53,17 @@ class PageSide(Struct, frozen=True):
 
 
 def build_app(
-    site: Site, authenticate: Authenticate, version: str = "", pages: PageSide | None = None
+    provide_site: Callable[[], Site],
+    authenticate: Authenticate,
+    version: str = "",
+    pages: PageSide | None = None,
 ) -> Litestar:
-    """`pages`: `router.admin.pages.routes.page_side`."""
+    """`provide_site` is asked at each request. `pages`: `router.admin.pages.routes.page_side`."""
     routers = pages.routers if pages else ()
 
     def answer_anywhere(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         is_api = request.url.path.startswith(f"{API}/")
         return answer_error(request, error) if is_api or pages is None else pages.answer_error(request, error)
-
-    def provide_site() -> Site:
-        return site
 
     api = Router(
         path=API,

@@ -86,7 +86,7 @@ async def run_admin(
         authenticator = Authenticator(accounts, is_encrypted=settings.admin.is_encrypted)
         label = issuer.settings.label if issuer else None
         streams = Streams()
-        app = build_app(site, authenticator, version, page_side(authenticator, streams, label))
+        app = build_app(lambda: site, authenticator, version, page_side(authenticator, streams, label))
         recorder = DecisionRecorder(store.decisions, database, time.time)
         beside = {"publisher": site.publisher.run, "recorder": recorder.run}
         await _serve(app, settings, beside, stop, streams)

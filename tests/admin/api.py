@@ -8,7 +8,6 @@ import httpx
 from argon2 import PasswordHasher
 from litestar import Litestar
 
-from router.admin.app import build_app
 from router.admin.authentication import Connection
 from router.admin.crm_fields import CrmFields
 from router.admin.identity import Identity
@@ -24,6 +23,7 @@ from router.settings.load import load_settings
 from router.settings.manifest_files import load_manifests
 from router.settings.vault import Vault
 from router.store.seams import Store
+from tests.admin.stands import standing
 from tests.records.makers import Clock, checked
 from tests.workers.test_manifests import CONFIG
 
@@ -103,9 +103,7 @@ class Api:
 
 @asynccontextmanager
 async def running(site: Site) -> AsyncIterator[Api]:
-    app = build_app(site, authenticate)
-    asgi: Any = app
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
-    ) as client:
-        yield Api(app, client)
+    with standing(site, authenticate) as app:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport) as client:
+            yield Api(app, client)

@@ -9,14 +9,12 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from router.admin.app import build_app
-from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.roles import Role
 from router.records.attempts import FORGOTTEN_SECONDS, FREE
 from tests.admin.attacks.test_sessions import browsers, site, user
 from tests.admin.pages.browser import PASSWORD
+from tests.admin.stands import standing
 from tests.records.makers import ACME, JANE, Clock
 from tests.records.people import QuickHasher, accounts_of
 
@@ -38,8 +36,6 @@ async def guessing(site: Site) -> AsyncIterator[tuple[Callable[[str], httpx.Asyn
     hasher = QuickHasher()
     accounts = accounts_of(site.database, StillClock(), hasher)
     await accounts.create_user("anna", Role.ADMIN, ACME, PASSWORD, JANE)
-    authenticator = Authenticator(accounts, is_encrypted=False)
-    app: Any = build_app(replace(site, accounts=accounts), authenticator, pages=page_side(authenticator))
     opened: list[httpx.AsyncClient] = []
 
     def client(address: str) -> httpx.AsyncClient:
@@ -47,9 +43,10 @@ async def guessing(site: Site) -> AsyncIterator[tuple[Callable[[str], httpx.Asyn
         opened.append(httpx.AsyncClient(transport=transport, base_url="http://crmroute.test"))
         return opened[-1]
 
-    yield client, hasher
-    for one in opened:
-        await one.aclose()
+    with standing(replace(site, accounts=accounts)) as app:
+        yield client, hasher
+        for one in opened:
+            await one.aclose()
 
 
 async def guess(client: httpx.AsyncClient, name: str, password: str = WRONG) -> int:

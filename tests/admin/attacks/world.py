@@ -100,7 +100,7 @@ class Stage:
         self.store = MemoryStore()
         site = site_of(Configuration(database, self.clock, checked), self.store, self.clock)
         authenticator = Authenticator(site.accounts, is_encrypted=False)
-        self.app: Any = build_app(site, authenticator, pages=page_side(authenticator))
+        self.app: Any = build_app(lambda: site, authenticator, pages=page_side(authenticator))
 
     async def play(self, file: Path, now: float) -> None:
         """From now on on this one."""

@@ -4,16 +4,13 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
-from typing import Any
 
 import httpx
 
-from router.admin.app import build_app
-from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.identities import TenantId
 from router.core.roles import Role
+from tests.admin.stands import standing
 from tests.records.makers import JANE
 
 PASSWORD = "correct horse battery"
@@ -73,9 +70,6 @@ async def open_browsers(
 ) -> AsyncIterator[Callable[..., Awaitable[Browser]]]:
     """Gives a function that opens a browser, and signs somebody in with it."""
     await make_accounts(site, accounts or {})
-    authenticator = Authenticator(site.accounts, is_encrypted=False)
-    label = site.issuer.settings.label if site.issuer else None
-    app: Any = build_app(site, authenticator, pages=page_side(authenticator, single=label))
     opened: list[httpx.AsyncClient] = []
 
     async def browser(name: str = "") -> Browser:
@@ -87,8 +81,9 @@ async def open_browsers(
             await made.sign_in(name)
         return made
 
-    try:
-        yield browser
-    finally:
-        for client in opened:
-            await client.aclose()
+    with standing(site) as app:
+        try:
+            yield browser
+        finally:
+            for client in opened:
+                await client.aclose()

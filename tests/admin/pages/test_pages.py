@@ -8,9 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from router.admin.app import build_app
-from router.admin.authenticator import Authenticator
-from router.admin.pages.routes import page_side
 from router.admin.site import Site
 from router.core.rules import Source
 from router.core.tenants import Tenant
@@ -19,6 +16,7 @@ from router.records.configuration import Configuration
 from router.store.memory import MemoryStore
 from tests.admin.api import site_of
 from tests.admin.pages.browser import PASSWORD, make_accounts, open_browsers
+from tests.admin.stands import standing
 from tests.records.makers import ACME, JANE, OTHER, Clock, profile, rule, tenant
 
 ACCOUNTS = {
@@ -355,16 +353,15 @@ async def test_the_set_up_link_serves_once(
     configuration: Configuration, store: MemoryStore, clock: Clock
 ) -> None:
     site = site_of(configuration, store, clock)
-    authenticator = Authenticator(site.accounts, is_encrypted=False)
-    app: Any = build_app(site, authenticator, pages=page_side(authenticator))
     key = await site.accounts.setup_key()
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://crmroute.test"
-    ) as client:
-        weak = await client.post(f"/set-up/{key}", data={"name": "olga", "password": "short"})
-        made = await client.post(f"/set-up/{key}", data={"name": "olga", "password": PASSWORD})
-        again = await client.post(f"/set-up/{key}", data={"name": "eve", "password": PASSWORD})
-        tenants = await client.get("/tenants")
+    with standing(site) as app:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://crmroute.test"
+        ) as client:
+            weak = await client.post(f"/set-up/{key}", data={"name": "olga", "password": "short"})
+            made = await client.post(f"/set-up/{key}", data={"name": "olga", "password": PASSWORD})
+            again = await client.post(f"/set-up/{key}", data={"name": "eve", "password": PASSWORD})
+            tenants = await client.get("/tenants")
 
     assert [answer.status_code for answer in (weak, made, again, tenants)] == [422, 303, 404, 200]
 
