@@ -6,11 +6,12 @@ from litestar import Controller, post
 from litestar.params import JSONBody
 from msgspec import Struct
 
+from router.admin.api.problems import ApiError
 from router.admin.handed import NumberInPath, TextInPath, TheSite, Who
 from router.admin.identity import Identity
 from router.admin.site import Site
 from router.admin.trials import Trial, try_rule
-from router.core.decisions import Decision
+from router.core.decisions import LATEST_MOMENT, Decision
 from router.core.explain import Explainer
 from router.core.identities import TenantId
 from router.core.rehearsals import Pretended
@@ -75,6 +76,14 @@ class TrialsController(Controller):
         return await _told(site, identity, TenantId(tenant), row.draft, row, data)
 
 
+def _epoch(at: datetime) -> float:
+    """Raises ApiError for a moment at which nobody can call."""
+    seconds = at.timestamp()
+    if not 0 <= seconds < LATEST_MOMENT:
+        raise ApiError(400, "malformed", "`at` is before 1970, or after 9998")
+    return seconds
+
+
 async def _told(
     site: Site, identity: Identity, tenant: TenantId, rule: Rule, row: RuleRow | None, data: TrialCall
 ) -> TrialTold:
@@ -82,7 +91,7 @@ async def _told(
         caller=data.caller[:80],
         called=data.called[:40],
         digits=data.digits[:20],
-        epoch=data.at.timestamp() if data.at else site.clock(),
+        epoch=_epoch(data.at) if data.at else site.clock(),
         answer=_answer(data),
     )
     tried = await try_rule(site, identity, tenant, rule, row, trial)

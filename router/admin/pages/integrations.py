@@ -29,6 +29,7 @@ from router.admin.pages.integration_pages import (
     ways_in,
 )
 from router.admin.pages.outdated import is_outdated, theirs
+from router.admin.pages.reading import AnyRequest
 from router.admin.pages.told import problem_told, refusal_told
 from router.admin.site import Site
 from router.core.errands import AnyErrand, CheckConnection, TryLookup
@@ -142,15 +143,15 @@ class IntegrationPages(Controller):
 
     @post("/{integration:str}/test", status_code=200)
     async def test(
-        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+        self, site: TheSite, visit: TheVisit, request: AnyRequest, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         """Step by step, with what to change where one fails."""
         errand = CheckConnection(tenant=TenantId(tenant), integration=IntegrationName(integration))
-        return await _asked(site, visit, tenant, integration, errand)
+        return await _asked(site, visit, request, tenant, integration, errand)
 
     @post("/{integration:str}/try", status_code=200)
     async def try_number(
-        self, site: TheSite, visit: TheVisit, tenant: TextInPath, integration: TextInPath
+        self, site: TheSite, visit: TheVisit, request: AnyRequest, tenant: TextInPath, integration: TextInPath
     ) -> Response[Any]:
         """The spellings tried, the records found, milliseconds and requests."""
         fields = tuple(one.strip() for one in visit.fields["field"].split(",") if one.strip())
@@ -160,13 +161,18 @@ class IntegrationPages(Controller):
             number=visit.fields["number"].strip()[:40],
             fields=fields[:20],
         )
-        return await _asked(site, visit, tenant, integration, errand)
+        return await _asked(site, visit, request, tenant, integration, errand)
 
 
-async def _asked(site: Site, visit: Visit, tenant: str, integration: str, errand: AnyErrand) -> Response[Any]:
+async def _asked(
+    site: Site, visit: Visit, request: AnyRequest, tenant: str, integration: str, errand: AnyErrand
+) -> Response[Any]:
     visit.identity.require(Permission.TRY, TenantId(tenant))
     await row_of(site, tenant, integration)
     reply = await site.store.errands.run(errand, TEST_SECONDS)
+    if request.headers.get("HX-Request") != "true":
+        base = page_of(tenant, integration)
+        return visit.answer("integration-asked.html", reply=reply, base=base, name=integration)
     answer = visit.answer("integration-reply.html", reply=reply)
     answer.headers["HX-Trigger"] = "asked"  # the state beside it is another then
     return answer

@@ -13,6 +13,7 @@ from router.admin.pages.rule_form import rule_of
 from router.admin.pages.told import refusal_told
 from router.admin.site import Site
 from router.admin.trials import Trial, try_rule
+from router.core.decisions import LATEST_MOMENT
 from router.core.explain import Explainer
 from router.core.identities import TenantId
 from router.core.rehearsals import Pretended
@@ -68,6 +69,7 @@ def _epoch(text: str, zone: tzinfo, now: float) -> float | None:
     if not text:
         return now
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
+        seconds = datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < LATEST_MOMENT else None

@@ -173,7 +173,7 @@ async def opened(made: Made, stage: Stage, folder: Path) -> AsyncIterator[World]
 def described() -> dict[str, Any]:
     """The OpenAPI; it needs no site."""
     nowhere: Any = None
-    told: dict[str, Any] = with_errors(build_app(nowhere, nowhere).openapi_schema.to_schema())
+    told: dict[str, Any] = with_errors(build_app(lambda: nowhere, nowhere).openapi_schema.to_schema())
     read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(told))
     return read
 
@@ -181,7 +181,7 @@ def described() -> dict[str, Any]:
 def page_routes() -> list[tuple[str, str]]:
     """Every page's method and path."""
     nowhere: Any = None
-    app = build_app(nowhere, nowhere, pages=page_side(Authenticator(nowhere, is_encrypted=False)))
+    app = build_app(lambda: nowhere, nowhere, pages=page_side(Authenticator(nowhere, is_encrypted=False)))
     return [
         (method, route.path_format)
         for route in app.routes

@@ -184,6 +184,10 @@ def test_without_scripts_as_well(
 
     expect(page.get_by_text("Signed in: rules can ask this CRM.")).to_be_visible()
     assert urlsplit(page.url).query == "done=signed-in", "the code is not left in the address"
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.locator("#tested .badge.good").first).to_be_visible()
+    page.get_by_role("link", name="Back to sales").click()
+    expect(page.get_by_role("heading", name="sales")).to_be_visible()
     close(context)
 
 
